@@ -1,0 +1,75 @@
+"""The static ffmpeg of imageio-ffmpeg: maker of test clips and independent second reader."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+
+
+def ffmpeg(*args: str | Path, stdin: bytes | None = None) -> bytes:
+    """Standard output of `ffmpeg args`, overwriting; fails the test with ffmpeg's own words."""
+    command = [FFMPEG, "-hide_banner", "-nostdin", "-y", "-bitexact", *map(str, args)]
+    if stdin is not None:
+        command.remove("-nostdin")
+    done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr.decode(errors='replace')}"
+    return done.stdout
+
+
+def describe(path: Path) -> str:
+    """What `ffmpeg -i` prints of a file: container, streams, tags, chapters."""
+    done = subprocess.run(
+        [FFMPEG, "-hide_banner", "-i", str(path)], capture_output=True, check=False
+    )
+    return done.stderr.decode(errors="replace")
+
+
+def raw_frames(path: Path, pix_fmt: str, width: int, height: int) -> np.ndarray:
+    """All frames of packed 8-bit `pix_fmt` (rgb24, gray ...): (T, H, W, channels) uint8.
+
+    Frames come as stored: neither rotated nor dropped nor repeated to fit a rate.
+    """
+    data = ffmpeg(
+        "-noautorotate", "-i", path, "-map", "0:V:0", "-fps_mode", "passthrough",
+        "-f", "rawvideo", "-pix_fmt", pix_fmt, "-",
+    )  # fmt: skip
+    return np.frombuffer(data, np.uint8).reshape(-1, height, width, len(data) and _depth(pix_fmt))
+
+
+def _depth(pix_fmt: str) -> int:
+    return {"gray": 1, "rgb24": 3, "bgr24": 3, "rgba": 4}[pix_fmt]
+
+
+def video_times(path: Path) -> list[float]:
+    """Presentation times in seconds of the video frames, from the start of the file's clock."""
+    out = ffmpeg(
+        "-copyts", "-i", path, "-map", "0:V:0", "-fps_mode", "passthrough",
+        "-enc_time_base", "-1", "-f", "framehash", "-hash", "md5", "-",
+    ).decode()  # fmt: skip
+    return _times(out)
+
+
+def packet_hashes(path: Path, stream: str) -> list[tuple[float, str]]:
+    """(time in seconds, md5) of every packet of a stream such as `0:a:1`, undecoded."""
+    out = ffmpeg(
+        "-copyts", "-i", path, "-map", stream, "-c", "copy", "-f", "framehash", "-hash", "md5", "-"
+    ).decode()
+    rows = [line.split(",") for line in out.splitlines() if line and not line.startswith("#")]
+    return list(zip(_times(out), [row[5].strip() for row in rows], strict=True))
+
+
+def _times(framehash: str) -> list[float]:
+    base = 1.0
+    times = []
+    for line in framehash.splitlines():
+        if line.startswith("#tb"):
+            numerator, denominator = line.split(":")[1].strip().split("/")
+            base = int(numerator) / int(denominator)
+        elif line and not line.startswith("#"):
+            times.append(int(line.split(",")[2]) * base)
+    return times

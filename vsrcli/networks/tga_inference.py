@@ -1,0 +1,189 @@
+"""TGA for inference: the same function as `TGA` in evaluation mode, in fewer and larger steps.
+
+Batch norms are folded (see `folding`), all convolutions are 2-D and channels-last, and the dense
+features live in one buffer of the final width: a unit reads a prefix of its channels and writes
+its new ones behind it, so nothing is concatenated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vsrcli.networks.folding import AffineRelu, ClampedConv, FoldedConv
+from vsrcli.networks.tga import (
+    GROUP_DISTANCES,
+    RADIUS,
+    SPEC,
+    TGA,
+    DenseBlock,
+    across_groups,
+    bicubic_base,
+    group_features,
+    inter_names,
+    intra_names,
+    merge_groups,
+    softmax_over_groups,
+    time_slices,
+)
+
+
+class DenseUnit(nn.Module):
+    """(N, c, H, W) -> the channels that the unit adds."""
+
+    def __init__(self, block: DenseBlock, unit: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        part = block.unit(unit)
+        self.mix = ClampedConv(part.norm_in, part.conv_in, part.norm_out, dtype=dtype)
+        self.grow = FoldedConv(part.conv_out, dtype=dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        grown: Tensor = self.grow(self.mix(x))
+        return grown
+
+
+class TimeSlices(nn.Module):
+    """The 2-D slices of a 3-D convolution, and its bias."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(self, conv: nn.Conv3d, dtype: torch.dtype) -> None:
+        super().__init__()
+        slices = time_slices(conv.weight.detach()).to(dtype)
+        self.register_buffer("weight", slices.contiguous(memory_format=torch.channels_last))
+        bias = None if conv.bias is None else conv.bias.detach().to(dtype)
+        self.register_buffer("bias", bias)
+
+
+class TGAInference(nn.Module):
+    """(B, 7, 3, H, W) RGB in [0, 1] -> (B, 1, 3, 4H, 4W) float32, not clamped.
+
+    Computes in `dtype`; the bicubic base is added in float32.
+    """
+
+    spec = SPEC
+
+    def __init__(self, network: TGA, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.config = config = network.config
+        self.dtype = dtype
+
+        def conv(name: str, norm: str | None = None, relu: bool = False) -> FoldedConv:
+            after = network.get_submodule(norm) if norm else None
+            return FoldedConv(network.get_submodule(name), after, relu=relu, dtype=dtype)
+
+        def units(names: Iterable[str]) -> nn.ModuleList:
+            blocks = (network.get_submodule(name) for name in names)
+            return nn.ModuleList(DenseUnit(b, unit, dtype) for b in blocks for unit in range(3))
+
+        self.conv3d_1 = conv("conv3d_1", "bn3d_1", relu=True)
+        self.conv3d_2 = conv("conv3d_2", "bn3d_2", relu=True)
+        self.conv3d_2_1 = conv("conv3d_2_1", "bn3d_2_1", relu=True)
+        self.conv3d_2_2 = TimeSlices(network.conv3d_2_2, dtype)
+        self.intra = units(intra_names(config))
+
+        head, last = network.fusion_head, network.Fusion_last
+        self.head_mix = ClampedConv(None, head.conv3d_1, head.bn3d_2, dtype=dtype)
+        self.head_grow = TimeSlices(head.conv3d_2, dtype)
+        self.head_mix_2 = ClampedConv(head.bn3d_3, head.conv3d_3, head.bn3d_4, dtype=dtype)
+        self.head_grow_2 = TimeSlices(head.conv3d_4, dtype)
+        self.last_mix = ClampedConv(last.bn3d_1, last.conv3d_1, last.bn3d_2, dtype=dtype)
+        self.last_grow = TimeSlices(last.conv3d_2, dtype)
+        self.last_mix_2 = ClampedConv(last.bn3d_3, last.conv3d_3, last.bn3d_4, dtype=dtype)
+        self.last_grow_2 = FoldedConv(last.conv3d_4, dtype=dtype)
+
+        self.bn3d_2_2 = AffineRelu(network.bn3d_2_2, dtype=dtype)
+        self.compress = conv("compress")
+        self.inter = units(inter_names(config))
+        self.bn3d_3 = AffineRelu(network.bn3d_3, dtype=dtype)
+        self.conv3d_3 = conv("conv3d_3", relu=True)
+        self.conv3d_r1 = conv("conv3d_r1", relu=True)
+        self.conv3d_r2 = conv("conv3d_r2")
+        self.conv3d_r4 = conv("conv3d_r4", relu=True)
+        self.conv3d_r3 = conv("conv3d_r3")
+
+    def forward(self, frames: Tensor) -> Tensor:
+        batch = frames.shape[0]
+        features = self.frame_features(frames.flatten(0, 1)).unflatten(0, (batch, -1))
+        return self.from_features(features.unbind(1), frames[:, RADIUS])[:, None]
+
+    def frame_features(self, frames: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, F, H, W) of `dtype`; see `TGA.frame_features`."""
+        x = frames.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        maps = []
+        for dilation in GROUP_DISTANCES if self.config.dilated else (1,):
+            y = self.conv3d_2_1(self.conv3d_2(self.conv3d_1(x, dilation), dilation), dilation)
+            maps.append(F.conv2d(y, self.conv3d_2_2.weight, padding=dilation, dilation=dilation))
+        return maps[0] if len(maps) == 1 else torch.cat(maps, 1)
+
+    def from_features(self, features: Sequence[Tensor], center: Tensor) -> Tensor:
+        """7 x (B, F, H, W) and the centre frames (B, 3, H, W) -> (B, 3, 4H, 4W) float32."""
+        x = self._reconstruct(self._fuse_groups(features))
+        x = F.pixel_shuffle(self.conv3d_r2(x), 2).relu_()
+        residual = F.pixel_shuffle(self.conv3d_r3(self.conv3d_r4(x)), 2)
+        return bicubic_base(center).add_(residual)
+
+    def _fuse_groups(self, features: Sequence[Tensor]) -> Tensor:
+        """7 x (B, F, H, W) -> (B, c, H, W): the groups' dense features and their fusion."""
+        growth = self.config.growth
+        groups = group_features(features, self.config, self.conv3d_2_2.bias)
+        units = len(self.intra)
+        dense = _DenseBuffer(groups, grows=(units + 2) * growth)
+        for index, unit in enumerate(self.intra):
+            grown = unit(dense.used)
+            if index == units - 1:
+                grown, logit = grown.split((growth, 1), 1)
+                grown = grown * softmax_over_groups(logit)
+            dense.append(grown)
+        y = self.head_mix(dense.used)
+        dense.append(across_groups(y, self.head_grow.weight, self.head_grow.bias))
+        y = self.head_mix_2(dense.used)
+        dense.append(across_groups(y, self.head_grow_2.weight, self.head_grow_2.bias))
+
+        y = self.last_mix(dense.used)
+        merged = _DenseBuffer([dense.used.chunk(3)[1]], grows=2 * growth)
+        merged.append(merge_groups(y, self.last_grow.weight, self.last_grow.bias))
+        merged.append(self.last_grow_2(self.last_mix_2(merged.used)))
+        return merged.used
+
+    def _reconstruct(self, x: Tensor) -> Tensor:
+        """(B, c, H, W) -> (B, up_features, H, W): the dense blocks after the fusion."""
+        x = self.compress(self.bn3d_2_2(x))
+        dense = _DenseBuffer([x], grows=len(self.inter) * self.config.growth)
+        for unit in self.inter:
+            dense.append(unit(dense.used))
+        y: Tensor = self.conv3d_r1(self.conv3d_3(self.bn3d_3(dense.used)))
+        return y
+
+
+class _DenseBuffer:
+    """Dense features in one channels-last tensor, filled from channel 0 upwards."""
+
+    def __init__(self, first: Sequence[Tensor], grows: int) -> None:
+        """Starts with `first`, stacked along the batch, and room for `grows` more channels."""
+        batch, channels, height, width = first[0].shape
+        size = (len(first) * batch, channels + grows, height, width)
+        self._all = torch.empty(
+            size,
+            dtype=first[0].dtype,
+            device=first[0].device,
+            memory_format=torch.channels_last,
+        )
+        for index, part in enumerate(first):
+            self._all[index * batch : (index + 1) * batch, :channels] = part
+        self._filled = channels
+
+    @property
+    def used(self) -> Tensor:
+        """(N, c, H, W) view of what was written so far."""
+        return self._all[:, : self._filled]
+
+    def append(self, grown: Tensor) -> None:
+        """Write (N, g, H, W) behind the channels in use."""
+        end = self._filled + grown.shape[1]
+        self._all[:, self._filled : end] = grown
+        self._filled = end

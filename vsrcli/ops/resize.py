@@ -1,0 +1,144 @@
+"""Separable resampling of pictures on the half-pixel grid: bicubic and Lanczos.
+
+Both follow MATLAB's `imresize`: pixel centres at half-integers, the kernel widened by the
+factor when shrinking (`antialias`), weights normalised to sum 1, and a symmetric border that
+repeats the edge pixel. Bicubic is Keys' kernel with a = -0.5 (Keys, "Cubic Convolution
+Interpolation for Digital Image Processing", 1981); Lanczos has three lobes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+Kernel = Literal["bicubic", "lanczos"]
+
+
+def resize(
+    x: Tensor, size: tuple[int, int], kernel: Kernel = "bicubic", antialias: bool = True
+) -> Tensor:
+    """`x` (..., H, W) resampled to `size` (height, width); computed in float32 or wider.
+
+    Not differentiable. Values may leave the input's range by the kernel's overshoot.
+    """
+    height, width = x.shape[-2:]
+    if size == (height, width):
+        return x.clone()
+    working = x if x.dtype == torch.float64 else x.float()
+    planes = working.reshape(-1, height, width)
+    # Rows first where that leaves less to do for the columns.
+    if size[0] * width <= height * size[1]:
+        planes = _columns(_rows(planes, size[0], kernel, antialias), size[1], kernel, antialias)
+    else:
+        planes = _rows(_columns(planes, size[1], kernel, antialias), size[0], kernel, antialias)
+    return planes.reshape(*x.shape[:-2], *size).to(x.dtype)
+
+
+class _Band(NamedTuple):
+    """Output samples `start : start + n` as a small matrix (n, taps) over `first : first + taps`."""
+
+    start: int
+    first: int
+    matrix: Tensor
+
+
+def _rows(planes: Tensor, size: int, kernel: Kernel, antialias: bool) -> Tensor:
+    count, height, width = planes.shape
+    if size == height:
+        return planes
+    out = planes.new_empty(count, size, width)
+    for start, first, matrix in _bands(height, size, kernel, antialias, planes.device, planes.dtype):
+        rows, taps = matrix.shape
+        for plane in range(count):
+            torch.mm(
+                matrix,
+                planes[plane, first : first + taps],
+                out=out[plane, start : start + rows],
+            )
+    return out
+
+
+def _columns(planes: Tensor, size: int, kernel: Kernel, antialias: bool) -> Tensor:
+    count, height, width = planes.shape
+    if size == width:
+        return planes
+    lines = planes.reshape(count * height, width)
+    out = planes.new_empty(count * height, size)
+    for start, first, matrix in _bands(width, size, kernel, antialias, planes.device, planes.dtype):
+        columns, taps = matrix.shape
+        torch.mm(
+            lines[:, first : first + taps], matrix.t(), out=out[:, start : start + columns]
+        )
+    return out.reshape(count, height, size)
+
+
+# A band this long wastes little arithmetic on zeros and keeps the matrix products efficient.
+_CPU_BAND = 48
+
+
+@lru_cache(maxsize=32)
+def _bands(
+    source: int,
+    target: int,
+    kernel: Kernel,
+    antialias: bool,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> list[_Band]:
+    """The banded matrix (target, source), cut so that each product is dense and contiguous.
+
+    A card prefers one big product to many small ones.
+    """
+    matrix = weight_matrix(source, target, kernel, antialias)
+    length = _CPU_BAND if device.type == "cpu" else target
+    bands = []
+    for start in range(0, target, length):
+        rows = matrix[start : start + length]
+        used = rows.abs().sum(0).nonzero()
+        first, last = int(used[0]), int(used[-1])
+        band = rows[:, first : last + 1].to(device=device, dtype=dtype).contiguous()
+        bands.append(_Band(start, first, band))
+    return bands
+
+
+def weight_matrix(source: int, target: int, kernel: Kernel, antialias: bool) -> Tensor:
+    """(target, source) float64 matrix that resamples a line; each row sums to 1."""
+    factor = target / source
+    stretch = min(factor, 1.0) if antialias else 1.0
+    function, radius = _KERNELS[kernel]
+    centers = (torch.arange(target, dtype=torch.float64) + 0.5) / factor - 0.5
+    taps = math.ceil(2 * radius / stretch) + 2
+    first = (centers - radius / stretch).floor()
+    index = first[:, None] + torch.arange(taps, dtype=torch.float64)
+    weight = function((centers[:, None] - index) * stretch)
+    weight = weight / weight.sum(1, keepdim=True)
+    matrix = torch.zeros(target, source, dtype=torch.float64)
+    return matrix.scatter_add_(1, _mirror(index.long(), source), weight)
+
+
+def _mirror(index: Tensor, size: int) -> Tensor:
+    """Indices reflected into [0, size), the edge sample repeated: -1 -> 0, size -> size - 1."""
+    index = index.remainder(2 * size)
+    return torch.minimum(index, 2 * size - 1 - index)
+
+
+def _cubic(x: Tensor) -> Tensor:
+    x = x.abs()
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return torch.where(x <= 1, near, torch.where(x < 2, far, 0.0))
+
+
+def _lanczos3(x: Tensor) -> Tensor:
+    return torch.where(x.abs() < 3, torch.sinc(x) * torch.sinc(x / 3), 0.0)
+
+
+_KERNELS: dict[Kernel, tuple[Callable[[Tensor], Tensor], float]] = {
+    "bicubic": (_cubic, 2.0),
+    "lanczos": (_lanczos3, 3.0),
+}

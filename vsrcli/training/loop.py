@@ -1,0 +1,247 @@
+"""The training loop: one process, CPU or CUDA, resumable to the bit."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vsrcli.errors import InputError
+from vsrcli.networks.tga import RADIUS, TGA
+from vsrcli.quality.evaluation import Clip, ClipScore, evaluate
+from vsrcli.training.data.shard import TrainingSet
+from vsrcli.training.degradation import degrade
+from vsrcli.training.recipes import Recipe
+from vsrcli.training.synthesis import ClipSource
+
+_LOG_EVERY = 20.0
+_LEAST_RATE = 0.01
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a training lasts, all its resumed parts together; one of the two is set."""
+
+    minutes: float | None = None
+    steps: int | None = None
+
+    def share(self, step: int, seconds: float) -> float:
+        """How much of the budget is spent, 0 to 1."""
+        if self.steps is not None:
+            return min(1.0, step / self.steps)
+        assert self.minutes is not None
+        return min(1.0, seconds / (60 * self.minutes))
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Seconds between what the loop does beside training."""
+
+    checkpoint: float = 180.0
+    validation: float = 300.0
+
+
+class Training:
+    """The state of a training: all that a checkpoint holds."""
+
+    def __init__(self, recipe: Recipe, device: torch.device, seed: int = 0) -> None:
+        torch.manual_seed(seed)
+        self.recipe = recipe
+        self.device = device
+        self.network = TGA(recipe.network)
+        initialize(self.network)
+        self.network.to(device)
+        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.peak_rate)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.step = 0
+        self.seconds = 0.0
+
+    def train_step(self, source: ClipSource, share: float) -> Tensor:
+        """One step at the given share of the budget; the loss, still on the device."""
+        recipe = self.recipe
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(recipe, share)
+        truth = source.batch(recipe.batch, self.generator)
+        low = degrade(truth, recipe.degradation, recipe.scale)
+        self.network.train()
+        with torch.autocast(self.device.type, torch.bfloat16):
+            restored = self.network(low)
+        loss = charbonnier(restored[:, 0].float(), truth[:, RADIUS], recipe.charbonnier)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
+        self.optimizer.step()
+        self.step += 1
+        self._follow()
+        return loss.detach()
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the average, batch-norm statistics too; early on it follows faster."""
+        decay = min(self.recipe.average_decay, self.step / (self.step + 10))
+        new, old = self.network.state_dict(), self.average.state_dict()
+        floats = [key for key, value in new.items() if value.is_floating_point()]
+        torch._foreach_lerp_([old[k] for k in floats], [new[k] for k in floats], 1 - decay)
+
+    def score(self, clips: Sequence[Clip]) -> list[ClipScore]:
+        """Scores of the averaged network, at the precision it is trained in."""
+        with torch.autocast(self.device.type, torch.bfloat16):
+            return evaluate(
+                self.average,
+                clips,
+                scale=self.recipe.scale,
+                degradation=self.recipe.degradation,
+                radius=RADIUS,
+                device=self.device,
+            )
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs to go on as if nothing had happened."""
+        return {
+            "recipe": asdict(self.recipe),
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state`. Raises InputError if it is of another recipe's network."""
+        if state["recipe"]["network"] != asdict(self.recipe.network):
+            raise InputError("the checkpoint is of another network; choose another folder")
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+
+def initialize(network: nn.Module) -> None:
+    """Kaiming-normal convolutions without biases; the last one zero, so that the untrained
+    network is bicubic."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Conv3d)):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    nn.init.zeros_(network.get_submodule("conv3d_r3").weight)  # type: ignore[arg-type]
+
+
+def learning_rate(recipe: Recipe, share: float) -> float:
+    """The rate when `share` of the budget is spent: a linear rise, then a cosine."""
+    if share < recipe.warmup:
+        return recipe.peak_rate * max(share / recipe.warmup, _LEAST_RATE)
+    turn = (share - recipe.warmup) / (1 - recipe.warmup)
+    return recipe.peak_rate * max(0.5 * (1 + math.cos(math.pi * turn)), _LEAST_RATE)
+
+
+def charbonnier(restored: Tensor, truth: Tensor, eps: float) -> Tensor:
+    """Mean of sqrt(error^2 + eps^2) (Lai et al. 2017)."""
+    return ((restored - truth) ** 2 + eps**2).sqrt().mean()
+
+
+def train(
+    recipe: Recipe,
+    data: TrainingSet,
+    out: Path,
+    budget: Budget,
+    *,
+    clips: Sequence[Clip] = (),
+    device: torch.device,
+    intervals: Intervals = Intervals(),
+    report: Callable[[str], None] = print,
+) -> Training:
+    """Train until the budget is spent; `out` gets `checkpoint.pt` and `log.jsonl`.
+
+    A checkpoint in `out` is gone on from. Interrupting writes one first. Returns the training,
+    whose `average` is the network to keep.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    training = Training(recipe, device)
+    checkpoint = out / "checkpoint.pt"
+    if checkpoint.exists():
+        training.restore(torch.load(checkpoint, map_location=device, weights_only=True))
+    source = ClipSource(data.to(device), recipe.patch * recipe.scale, recipe.moved_share)
+    log = _Log(out / "log.jsonl", report)
+    earlier, started = training.seconds, time.monotonic()
+    due = {"log": started + _LOG_EVERY, "validation": started, "checkpoint": started}
+    due["checkpoint"] += intervals.checkpoint
+    losses: list[Tensor] = []
+    try:
+        while (share := budget.share(training.step, training.seconds)) < 1:
+            losses.append(training.train_step(source, share))
+            now = time.monotonic()
+            training.seconds = earlier + now - started
+            if now >= due["log"]:
+                log.progress(training, share, losses)
+                due["log"] = now + _LOG_EVERY
+            if clips and now >= due["validation"]:
+                log.scores(training, training.score(clips))
+                due["validation"] = time.monotonic() + intervals.validation
+            if now >= due["checkpoint"]:
+                save_checkpoint(training, checkpoint)
+                due["checkpoint"] = now + intervals.checkpoint
+    finally:
+        save_checkpoint(training, checkpoint)
+    if clips:
+        log.scores(training, training.score(clips))
+    return training
+
+
+def save_checkpoint(training: Training, path: Path) -> None:
+    """Write the state so that `path` is always whole."""
+    partial = path.with_suffix(".partial")
+    torch.save(training.state(), partial)
+    partial.replace(path)
+
+
+class _Log:
+    """Lines of JSON in a file, and the same said to a person."""
+
+    def __init__(self, path: Path, report: Callable[[str], None]) -> None:
+        self.path = path
+        self.report = report
+        self.step: int | None = None
+        self.time = time.monotonic()
+
+    def progress(self, training: Training, share: float, losses: list[Tensor]) -> None:
+        now = time.monotonic()
+        rate = len(losses) * training.recipe.batch / (now - self.time)
+        self.time = now
+        row = {
+            "step": training.step,
+            "seconds": round(training.seconds, 1),
+            "share": round(share, 4),
+            "rate": learning_rate(training.recipe, share),
+            "loss": round(fmean(torch.stack(losses).tolist()), 6),
+            "samples_per_second": round(rate, 2),
+        }
+        losses.clear()
+        self._write(row)
+
+    def scores(self, training: Training, scores: Sequence[ClipScore]) -> None:
+        row = {
+            "step": training.step,
+            "seconds": round(training.seconds, 1),
+            "gain": round(fmean(score.gain for score in scores), 4),
+            "clips": {score.name: asdict(score) for score in scores},
+        }
+        self._write(row)
+        self.time = time.monotonic()
+
+    def _write(self, row: dict[str, Any]) -> None:
+        with self.path.open("a") as stream:
+            stream.write(json.dumps(row) + "\n")
+        self.report(json.dumps(row))

@@ -1,0 +1,40 @@
+"""How each shipped network is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vsrcli.networks.tga import LITE, PUBLISHED, TGAConfig
+from vsrcli.training.degradation import Degradation
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training, apart from how long it may take."""
+
+    name: str
+    network: TGAConfig
+    degradation: Degradation = "bi"
+    scale: int = 4
+    patch: int = 32
+    """Low-resolution patch size."""
+    batch: int = 8
+    peak_rate: float = 1e-3
+    """Adam's learning rate after the warm-up; a cosine takes it to nearly zero at the end."""
+    warmup: float = 0.03
+    """Share of the budget over which the rate rises."""
+    moved_share: float = 0.5
+    """Share of moved photographs in a batch; the rest is film."""
+    average_decay: float = 0.998
+    """Per step, of the moving average of the weights that is kept in the end."""
+    clip_norm: float = 1.0
+    charbonnier: float = 1e-3
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("tga-lite", LITE),
+        Recipe("tga", PUBLISHED),
+    )
+}

@@ -1,0 +1,172 @@
+"""Training clips: real runs of film, and photographs set in motion.
+
+The random choices are all drawn on the CPU from one generator, so that a run is the same on
+every device and can be resumed exactly; the pixels are worked on where the set is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsrcli.ops.resize import resize
+from vsrcli.training.data.cut import FRAMES, SIZE
+from vsrcli.training.data.shard import TrainingSet
+
+_OVERSAMPLING = 2
+"""Moved photographs are drawn this much larger and then shrunk, so that no sub-pixel position is
+blurrier than another."""
+_MARGIN = 96
+"""Photograph pixels around the patch for the camera to move over."""
+_LAYER_SHARE = 0.4
+"""Share of moved photographs with a second layer before the first."""
+
+
+@dataclass(frozen=True)
+class ClipSource:
+    """Draws batches of ground-truth clips from a training set."""
+
+    data: TrainingSet
+    size: int
+    """Height and width of the clips, at most SIZE."""
+    moved_share: float
+    """Share of moved photographs; the rest is film."""
+
+    def batch(self, count: int, generator: torch.Generator) -> Tensor:
+        """(count, FRAMES, 3, size, size) float32 in [0, 1], on the set's device."""
+        moved = int((torch.rand(count, generator=generator) < self.moved_share).sum())
+        clips = []
+        if moved < count:
+            clips.append(self._film(count - moved, generator))
+        if moved:
+            clips.append(self._moved(moved, generator))
+        return _varied(torch.cat(clips), generator)
+
+    def _film(self, count: int, generator: torch.Generator) -> Tensor:
+        which = _choices(len(self.data.film), count, generator)
+        tops = _choices(SIZE - self.size + 1, count, generator)
+        lefts = _choices(SIZE - self.size + 1, count, generator)
+        crops = [
+            self.data.film[clip, :, :, top : top + self.size, left : left + self.size]
+            for clip, top, left in zip(which, tops, lefts, strict=True)
+        ]
+        return torch.stack(crops).float() / 255
+
+    def _moved(self, count: int, generator: torch.Generator) -> Tensor:
+        region = _OVERSAMPLING * self.size + _MARGIN
+        clips = render(
+            self._regions(count, region, generator),
+            camera_path(count, self.size, generator),
+            self.size,
+        )
+        layered = (torch.rand(count, generator=generator) < _LAYER_SHARE).nonzero()[:, 0]
+        if len(layered):
+            front = self._regions(len(layered), region, generator)
+            mask = _blobs(len(layered), region, generator).to(front.device)
+            path = camera_path(len(layered), self.size, generator)
+            drawn = render(torch.cat((front, mask), 1), path, self.size)
+            color, alpha = drawn[:, :, :3], drawn[:, :, 3:].clamp(0, 1)
+            index = layered.to(clips.device)
+            clips[index] = torch.lerp(clips[index], color, alpha)
+        drift = 0.01 * torch.randn(count, 1, generator=generator) * _times()
+        gain = (1 + drift).to(clips.device)
+        return (clips * gain[:, :, None, None, None]).clamp(0, 1)
+
+    def _regions(self, count: int, side: int, generator: torch.Generator) -> Tensor:
+        """(count, 3, side, side) of photographs, each picked by its area."""
+        areas = torch.tensor([float(image.shape[1] * image.shape[2]) for image in self.data.stills])
+        which = torch.multinomial(areas, count, replacement=True, generator=generator).tolist()
+        regions = []
+        for image in (self.data.stills[index] for index in which):
+            (top,) = _choices(image.shape[1] - side + 1, 1, generator)
+            (left,) = _choices(image.shape[2] - side + 1, 1, generator)
+            regions.append(image[:, top : top + side, left : left + side])
+        return torch.stack(regions).float() / 255
+
+
+def render(pictures: Tensor, path: Tensor, size: int) -> Tensor:
+    """Pictures seen by a moving camera: (N, C, R, R), (N, T, 3, 3) -> (N, T, C, size, size).
+
+    `path` holds homographies from (x, y, 1), in output pixels from the output's center, to picture
+    pixels from the picture's center. Beyond the picture's border it is mirrored.
+    """
+    count, steps = path.shape[:2]
+    channels, region = pictures.shape[1:3]
+    fine = size * _OVERSAMPLING
+    line = (torch.arange(fine, dtype=torch.float32) + 0.5) / _OVERSAMPLING - size / 2
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    points = torch.stack((x, y, torch.ones_like(x)), -1).reshape(-1, 3).to(pictures.device)
+    seen = points @ path.to(pictures.device).flatten(0, 1).transpose(1, 2)  # (N*T, fine^2, 3)
+    grid = (seen[..., :2] / seen[..., 2:] * (2 / region)).view(count * steps, fine, fine, 2)
+    repeated = pictures[:, None].expand(-1, steps, -1, -1, -1).flatten(0, 1)
+    drawn = F.grid_sample(
+        repeated, grid, mode="bicubic", padding_mode="reflection", align_corners=False
+    )
+    return resize(drawn, (size, size)).view(count, steps, channels, size, size)
+
+
+def camera_path(count: int, size: int, generator: torch.Generator) -> Tensor:
+    """(count, FRAMES, 3, 3) homographies for `render`: pan, zoom, turn, tilt and hand shake, each
+    smooth over time but for the shake."""
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    def smooth(speed: Tensor, bend: Tensor) -> Tensor:
+        """(count, FRAMES) from per-clip speed and acceleration."""
+        time = _times()
+        return speed[:, None] * time + bend[:, None] * time**2
+
+    # One half pans slowly, by fractions of a low-resolution pixel, one half faster.
+    pace = torch.where(torch.rand(count, generator=generator) < 0.5, 1.0, 4.0)
+    shake = 0.4 * torch.rand(count, 1, generator=generator)
+    shift_x = smooth(pace * normal(count), 0.1 * pace * normal(count))
+    shift_y = smooth(pace * normal(count), 0.1 * pace * normal(count))
+    shift_x = shift_x + shake * normal(count, FRAMES)
+    shift_y = shift_y + shake * normal(count, FRAMES)
+    angle = smooth(0.004 * normal(count), 0.0005 * normal(count))
+    angle = angle + 0.2 * normal(count)[:, None]
+    tilt_x = smooth(0.01 / size * normal(count), torch.zeros(count))
+    tilt_y = smooth(0.01 / size * normal(count), torch.zeros(count))
+    # A ground-truth pixel covers one to two pixels of the photograph.
+    zoom = 2 ** (torch.rand(count, generator=generator)[:, None])
+    zoom = zoom * (1 + smooth(0.004 * normal(count), torch.zeros(count)))
+    cosine, sine = zoom * angle.cos(), zoom * angle.sin()
+    rows = (
+        torch.stack((cosine, -sine, zoom * shift_x), -1),
+        torch.stack((sine, cosine, zoom * shift_y), -1),
+        torch.stack((tilt_x, tilt_y, torch.ones_like(tilt_x)), -1),
+    )
+    return torch.stack(rows, -2)
+
+
+def _times() -> Tensor:
+    """(FRAMES,) time of each frame, 0 for the middle one."""
+    return torch.arange(FRAMES, dtype=torch.float32) - FRAMES // 2
+
+
+def _blobs(count: int, side: int, generator: torch.Generator) -> Tensor:
+    """(count, 1, side, side) masks in [0, 1] of smooth shapes with soft edges."""
+    noise = torch.randn(count, 1, 7, 7, generator=generator)
+    field = F.interpolate(noise, (side, side), mode="bicubic", align_corners=True)
+    hardness = 10 ** (0.5 + torch.rand(count, 1, 1, 1, generator=generator))
+    return torch.sigmoid((field - 0.3) * hardness * math.sqrt(side) / 8)
+
+
+def _choices(options: int, count: int, generator: torch.Generator) -> list[int]:
+    return torch.randint(options, (count,), generator=generator).tolist()
+
+
+def _varied(clips: Tensor, generator: torch.Generator) -> Tensor:
+    """Clips mirrored, transposed and reversed in time at random, each its own way."""
+    varied = []
+    for clip, flags in zip(clips, torch.rand(len(clips), 4, generator=generator) < 0.5, strict=True):
+        mirror_x, mirror_y, transpose, reverse = flags.tolist()
+        dims = [-1] * mirror_x + [-2] * mirror_y + [0] * reverse
+        clip = clip.flip(dims) if dims else clip
+        varied.append(clip.transpose(-1, -2) if transpose else clip)
+    return torch.stack(varied)
