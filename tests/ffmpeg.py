@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def video_times(path: Path) -> list[float]:
     """Presentation times in seconds of the video frames, from the start of the file's clock."""
     out = ffmpeg(
         "-copyts", "-i", path, "-map", "0:V:0", "-fps_mode", "passthrough",
-        "-enc_time_base", "-1", "-f", "framehash", "-hash", "md5", "-",
+        "-enc_time_base", "demux", "-f", "framehash", "-hash", "md5", "-",
     ).decode()  # fmt: skip
     return _times(out)
 
@@ -73,3 +74,25 @@ def _times(framehash: str) -> list[float]:
         elif line and not line.startswith("#"):
             times.append(int(line.split(",")[2]) * base)
     return times
+
+
+def frame_hashes(
+    path: Path, pix_fmt: str, *options: str, before: tuple[str, ...] = ()
+) -> list[str]:
+    """md5 of every video frame as stored, its planes in planar `pix_fmt` one after the other.
+
+    `options` stand after the input, `before` before it.
+    """
+    out = ffmpeg(
+        *before, "-noautorotate", "-i", path, "-map", "0:V:0", *options,
+        "-fps_mode", "passthrough", "-pix_fmt", pix_fmt, "-f", "framehash", "-hash", "md5", "-",
+    ).decode()  # fmt: skip
+    rows = [line.split(",") for line in out.splitlines() if line and not line.startswith("#")]
+    return [row[5].strip() for row in rows]
+
+
+def plane_hash(planes: tuple[np.ndarray, ...], family: str) -> str:
+    """md5 of planes in the order of `frame_hashes`: FFmpeg stores RGB as G, B, R."""
+    if family == "rgb":
+        planes = (planes[1], planes[2], planes[0], *planes[3:])
+    return hashlib.md5(b"".join(plane.tobytes() for plane in planes)).hexdigest()

@@ -43,4 +43,3 @@ def load_fixture(name: str) -> Fixture:
             made = clip(entry["fill.clip"], tuple(entry["shape"]), entry["seed"])
             arrays[key] = torch.from_numpy(made)
     return Fixture(state, arrays, meta["tolerance"])
-

@@ -177,8 +177,8 @@ class MediaInfo:
 
 
 def as_json(value: object) -> Any:
-    """The value as JSON knows it: dataclasses as objects, enums as lower-case names, ratios as
-    `"num/den"`."""
+    """The value as JSON knows it: dataclasses as objects, enums as lower-case names, seconds as
+    numbers and other ratios as `"num/den"`."""
     if isinstance(value, Enum):
         return value.name.lower()
     if isinstance(value, Fraction):
@@ -202,5 +202,13 @@ _TYPES: dict[type, str] = {
 }
 
 
+_SECONDS = {"duration", "start_time", "start", "end"}
+
+
 def _members(value: Any) -> dict[str, Any]:
-    return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
+    members = {}
+    for field in fields(value):
+        member = getattr(value, field.name)
+        seconds = field.name in _SECONDS and isinstance(member, Fraction)
+        members[field.name] = float(member) if seconds else as_json(member)
+    return members

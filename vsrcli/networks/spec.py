@@ -22,16 +22,21 @@ class Spec:
     """What the rest of the program must know of a network, so that nobody asks the network."""
 
     network: str
-    """The module's name: `tga`, `resize` ..."""
+    """The module's name: `tga`, `resample` ..."""
     task: Literal["upscale"]
     scales: tuple[int, ...]
     """Enlargements the network makes by itself; empty when it makes any."""
     strategy: Window
     multiple: int
     """Height and width must be a multiple of this; the caller pads and crops."""
+    reach: int
+    """Receptive field: input pixels on each side that an output pixel can depend on."""
     halo: int
-    """Input pixels around a tile that change the tile's output by more than 0.5/255 when they
-    are missing. 0: only the operator's own border, so tiles are not needed."""
+    """Context around a tile that keeps the tile within 0.5/255 of the untiled picture; at most
+    `reach`."""
+    activations: int
+    """Numbers held at once for each input pixel at the peak of a forward pass, for choosing
+    tiles."""
     paper: str
     """Citation; empty for the baselines."""
 
@@ -54,3 +59,11 @@ class WindowNetwork(Protocol):
 
     def from_features(self, features: Sequence[Tensor], center: Tensor) -> Tensor:
         """2r+1 tensors (B, F, H, W) and the centre frames (B, 3, H, W) -> (B, 3, s*H, s*W)."""
+
+
+def forward_window(network: WindowNetwork, frames: Tensor, radius: int) -> Tensor:
+    """(B, 2r+1, 3, H, W) -> (B, 1, 3, s*H, s*W): a network's `forward` out of its two parts."""
+    batch, length = frames.shape[:2]
+    features = network.frame_features(frames.flatten(0, 1))
+    windows = features.reshape(batch, length, *features.shape[1:])
+    return network.from_features(windows.unbind(1), frames[:, radius])[:, None]

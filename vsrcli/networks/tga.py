@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vsrcli.networks.spec import Spec, Window
+from vsrcli.networks.spec import Spec, Window, forward_window
 from vsrcli.ops.resize import resize
 
 RADIUS = 3
@@ -53,15 +53,27 @@ PUBLISHED_DILATED = TGAConfig(dilated=True)
 LITE = TGAConfig(features=32, intra_blocks=2, inter_blocks=3, up_features=64)
 """About a tenth of the published network's arithmetic, for CPUs."""
 
-SPEC = Spec(
-    network="tga",
-    task="upscale",
-    scales=(SCALE,),
-    strategy=Window(radius=RADIUS),
-    multiple=1,
-    halo=16,
-    paper="Isobe et al., Video Super-Resolution with Temporal Group Attention, CVPR 2020",
-)
+
+def spec_of(config: TGAConfig) -> Spec:
+    """What a TGA of this configuration needs around it."""
+    units = 3 * (config.intra_blocks + config.inter_blocks)
+    stem = 4 * (max(GROUP_DISTANCES) if config.dilated else 1)
+    # One pixel for each 3x3 convolution: stem, dense units, 2 + 2 in the fusions, `compress`,
+    # `conv3d_3` and `conv3d_r2`.
+    reach = stem + units + 7
+    dense = config.features + config.growth * (3 * config.intra_blocks + 2)
+    return Spec(
+        network="tga",
+        task="upscale",
+        scales=(SCALE,),
+        strategy=Window(radius=RADIUS),
+        multiple=1,
+        reach=reach,
+        halo=min(reach, 20),
+        # The three groups' dense buffer and two temporaries as wide as it; seven frames' maps.
+        activations=3 * 3 * dense + 7 * 3 * config.features,
+        paper="Isobe et al., Video Super-Resolution with Temporal Group Attention, CVPR 2020",
+    )
 
 
 def _batch_norm(channels: int) -> nn.BatchNorm2d:
@@ -95,12 +107,11 @@ class DenseBlock(nn.Module):
     def unit(self, index: int) -> DenseUnitParts:
         """The layers of unit 0, 1 or 2."""
         first, second = 2 * index + 1, 2 * index + 2
-        layers = self._modules
         return DenseUnitParts(
-            layers[f"bn3d_{first}"],
-            layers[f"conv3d_{first}"],
-            layers[f"bn3d_{second}"],
-            layers[f"conv3d_{second}"],
+            cast(nn.BatchNorm2d, self.get_submodule(f"bn3d_{first}")),
+            cast(nn.Conv2d, self.get_submodule(f"conv3d_{first}")),
+            cast(nn.BatchNorm2d, self.get_submodule(f"bn3d_{second}")),
+            cast(nn.Conv2d, self.get_submodule(f"conv3d_{second}")),
         )
 
     def grow(self, x: Tensor, index: int) -> Tensor:
@@ -131,8 +142,8 @@ class AttentionBlock(DenseBlock):
 
 def softmax_over_groups(logit: Tensor) -> Tensor:
     """(G*B, 1, H, W) -> the same shape, the G values of a pixel summing to 1."""
-    groups = len(GROUP_DISTANCES)
-    return logit.unflatten(0, (groups, -1)).softmax(0).flatten(0, 1)
+    groups = logit.reshape(len(GROUP_DISTANCES), -1, *logit.shape[1:])
+    return groups.softmax(0).flatten(0, 1)
 
 
 class FusionHead(nn.Module):
@@ -216,11 +227,10 @@ def merge_groups(x: Tensor, slices: Tensor, bias: Tensor | None) -> Tensor:
 class TGA(nn.Module):
     """(B, 7, 3, H, W) RGB in [0, 1] -> (B, 1, 3, 4H, 4W), the centre frame, not clamped."""
 
-    spec = SPEC
-
     def __init__(self, config: TGAConfig = PUBLISHED) -> None:
         super().__init__()
         self.config = config
+        self.spec = spec_of(config)
         width, growth, step = config.features, config.growth, config.block_growth
         stem_bias = not config.dilated
         self.conv3d_1 = nn.Conv2d(3, width, 3, padding=1, bias=stem_bias)
@@ -257,9 +267,7 @@ class TGA(nn.Module):
         self.conv3d_r3 = nn.Conv2d(up // 2, 3 * SCALE, 1)
 
     def forward(self, frames: Tensor) -> Tensor:
-        batch = frames.shape[0]
-        features = self.frame_features(frames.flatten(0, 1)).unflatten(0, (batch, -1))
-        return self.from_features(features.unbind(1), frames[:, RADIUS])[:, None]
+        return forward_window(self, frames, RADIUS)
 
     def frame_features(self, frames: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, F, H, W): the slices of the stem's strided 3-D convolution, F =

@@ -8,16 +8,17 @@ its new ones behind it, so nothing is concatenated.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vsrcli.networks.folding import AffineRelu, ClampedConv, FoldedConv
+from vsrcli.networks.spec import forward_window
 from vsrcli.networks.tga import (
     GROUP_DISTANCES,
     RADIUS,
-    SPEC,
     TGA,
     DenseBlock,
     across_groups,
@@ -65,19 +66,19 @@ class TGAInference(nn.Module):
     Computes in `dtype`; the bicubic base is added in float32.
     """
 
-    spec = SPEC
-
     def __init__(self, network: TGA, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.config = config = network.config
+        self.spec = network.spec
         self.dtype = dtype
 
         def conv(name: str, norm: str | None = None, relu: bool = False) -> FoldedConv:
-            after = network.get_submodule(norm) if norm else None
-            return FoldedConv(network.get_submodule(name), after, relu=relu, dtype=dtype)
+            after = cast(nn.BatchNorm2d, network.get_submodule(norm)) if norm else None
+            layer = cast(nn.Conv2d, network.get_submodule(name))
+            return FoldedConv(layer, after, relu=relu, dtype=dtype)
 
         def units(names: Iterable[str]) -> nn.ModuleList:
-            blocks = (network.get_submodule(name) for name in names)
+            blocks = (cast(DenseBlock, network.get_submodule(name)) for name in names)
             return nn.ModuleList(DenseUnit(b, unit, dtype) for b in blocks for unit in range(3))
 
         self.conv3d_1 = conv("conv3d_1", "bn3d_1", relu=True)
@@ -107,9 +108,7 @@ class TGAInference(nn.Module):
         self.conv3d_r3 = conv("conv3d_r3")
 
     def forward(self, frames: Tensor) -> Tensor:
-        batch = frames.shape[0]
-        features = self.frame_features(frames.flatten(0, 1)).unflatten(0, (batch, -1))
-        return self.from_features(features.unbind(1), frames[:, RADIUS])[:, None]
+        return forward_window(self, frames, RADIUS)
 
     def frame_features(self, frames: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, F, H, W) of `dtype`; see `TGA.frame_features`."""

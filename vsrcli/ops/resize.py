@@ -40,7 +40,7 @@ def resize(
 
 
 class _Band(NamedTuple):
-    """Output samples `start : start + n` as a small matrix (n, taps) over `first : first + taps`."""
+    """Output samples `start : start + n`, as a matrix (n, taps) over `first : first + taps`."""
 
     start: int
     first: int
@@ -52,7 +52,9 @@ def _rows(planes: Tensor, size: int, kernel: Kernel, antialias: bool) -> Tensor:
     if size == height:
         return planes
     out = planes.new_empty(count, size, width)
-    for start, first, matrix in _bands(height, size, kernel, antialias, planes.device, planes.dtype):
+    for start, first, matrix in _bands(
+        height, size, kernel, antialias, planes.device, planes.dtype
+    ):
         rows, taps = matrix.shape
         for plane in range(count):
             torch.mm(
@@ -69,11 +71,10 @@ def _columns(planes: Tensor, size: int, kernel: Kernel, antialias: bool) -> Tens
         return planes
     lines = planes.reshape(count * height, width)
     out = planes.new_empty(count * height, size)
-    for start, first, matrix in _bands(width, size, kernel, antialias, planes.device, planes.dtype):
+    bands = _bands(width, size, kernel, antialias, planes.device, planes.dtype)
+    for start, first, matrix in bands:
         columns, taps = matrix.shape
-        torch.mm(
-            lines[:, first : first + taps], matrix.t(), out=out[:, start : start + columns]
-        )
+        torch.mm(lines[:, first : first + taps], matrix.t(), out=out[:, start : start + columns])
     return out.reshape(count, height, size)
 
 

@@ -14,10 +14,11 @@ from torch import Tensor
 from vsrcli.errors import InputError
 from vsrcli.ops.resize import resize
 from vsrcli.quality.metrics import psnr_y, ssim_y
-from vsrcli.training.degradation import Degradation, degrade
 
 Restore = Callable[[Tensor], Tensor]
 """(B, T, 3, H, W) -> (B, 1, 3, s*H, s*W), the middle frame."""
+Degrade = Callable[[Tensor], Tensor]
+"""(N, 3, s*H, s*W) in [0, 1] -> (N, 3, H, W), what the network gets to see."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,12 @@ class ClipScore:
         return self.psnr - self.bicubic_psnr
 
 
-def read_clips(folder: Path, names: Sequence[str], scale: int, frames: int = 9) -> list[Clip]:
-    """The first `frames` frames of `folder/name`, cropped to multiples of `scale`.
+def read_clips(paths: Sequence[Path], scale: int, frames: int = 9) -> list[Clip]:
+    """The first `frames` frames of each video, cropped to multiples of `scale`.
 
     Raises InputError if one is missing or too short.
     """
-    return [Clip(Path(name).stem, _frames(folder / name, frames, scale)) for name in names]
+    return [Clip(path.stem, _frames(path, frames, scale)) for path in paths]
 
 
 def _frames(path: Path, count: int, scale: int) -> Tensor:
@@ -75,31 +76,29 @@ def _frames(path: Path, count: int, scale: int) -> Tensor:
 def evaluate(
     restore: Restore,
     clips: Sequence[Clip],
+    degrade: Degrade,
     *,
-    scale: int,
-    degradation: Degradation,
     radius: int,
     border: int = 8,
     device: torch.device | None = None,
 ) -> list[ClipScore]:
-    """Scores of `restore` on the frames whose windows lie wholly in the clip.
+    """Scores of `restore` on the frames whose windows of 2 * radius + 1 lie wholly in the clip.
 
-    The input is degraded and rounded to 8 bits, as video is; `border` pixels are not scored.
+    `border` pixels on each side are not scored. The bicubic beside it is MATLAB's (a = -0.5).
     """
-    return [_score(restore, clip, scale, degradation, radius, border, device) for clip in clips]
+    return [_score(restore, clip, degrade, radius, border, device) for clip in clips]
 
 
 def _score(
     restore: Restore,
     clip: Clip,
-    scale: int,
-    degradation: Degradation,
+    degrade: Degrade,
     radius: int,
     border: int,
     device: torch.device | None,
 ) -> ClipScore:
     truth = clip.frames.to(device)
-    low = degrade(truth, degradation, scale)
+    low = degrade(truth)
     size = (truth.shape[-2], truth.shape[-1])
     rows: list[tuple[float, float, float, float]] = []
     for center in range(radius, len(truth) - radius):

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vsrcli.errors import InputError
-from vsrcli.networks.tga import RADIUS, TGA
+from vsrcli.errors import InputError, UsageError
+from vsrcli.networks.tga import RADIUS, TGA, TGAConfig
 from vsrcli.quality.evaluation import Clip, ClipScore, evaluate
 from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.degradation import degrade
@@ -34,12 +34,15 @@ class Budget:
     minutes: float | None = None
     steps: int | None = None
 
+    def __post_init__(self) -> None:
+        if (self.minutes is None) == (self.steps is None):
+            raise UsageError("Give the length of the training in minutes or in steps, one of both")
+
     def share(self, step: int, seconds: float) -> float:
         """How much of the budget is spent, 0 to 1."""
-        if self.steps is not None:
-            return min(1.0, step / self.steps)
-        assert self.minutes is not None
-        return min(1.0, seconds / (60 * self.minutes))
+        if self.minutes is not None:
+            return min(1.0, seconds / (60 * self.minutes))
+        return min(1.0, step / (self.steps or 1))
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,10 @@ class Training:
     """The state of a training: all that a checkpoint holds."""
 
     def __init__(self, recipe: Recipe, device: torch.device, seed: int = 0) -> None:
-        torch.manual_seed(seed)
         self.recipe = recipe
         self.device = device
         self.network = TGA(recipe.network)
-        initialize(self.network)
+        initialize(self.network, torch.Generator().manual_seed(seed))
         self.network.to(device)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.peak_rate)
@@ -99,8 +101,7 @@ class Training:
             return evaluate(
                 self.average,
                 clips,
-                scale=self.recipe.scale,
-                degradation=self.recipe.degradation,
+                lambda truth: degrade(truth, self.recipe.degradation, self.recipe.scale),
                 radius=RADIUS,
                 device=self.device,
             )
@@ -128,12 +129,12 @@ class Training:
         self.step, self.seconds = state["step"], state["seconds"]
 
 
-def initialize(network: nn.Module) -> None:
+def initialize(network: nn.Module, generator: torch.Generator) -> None:
     """Kaiming-normal convolutions without biases; the last one zero, so that the untrained
     network is bicubic."""
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Conv3d)):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     nn.init.zeros_(network.get_submodule("conv3d_r3").weight)  # type: ignore[arg-type]
@@ -173,7 +174,7 @@ def train(
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
         training.restore(torch.load(checkpoint, map_location=device, weights_only=True))
-    source = ClipSource(data.to(device), recipe.patch * recipe.scale, recipe.moved_share)
+    source = ClipSource(data.on(device), recipe.patch * recipe.scale, recipe.moved_share)
     log = _Log(out / "log.jsonl", report)
     earlier, started = training.seconds, time.monotonic()
     due = {"log": started + _LOG_EVERY, "validation": started, "checkpoint": started}
@@ -207,13 +208,26 @@ def save_checkpoint(training: Training, path: Path) -> None:
     partial.replace(path)
 
 
+def load_average(path: Path) -> tuple[TGA, dict[str, Any]]:
+    """The averaged network of a checkpoint, in evaluation mode, and its `recipe`, `step` and
+    `seconds`.
+
+    Raises InputError if there is no such file.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint; train first, with vsr train")
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    network = TGA(TGAConfig(**state["recipe"]["network"]))
+    network.load_state_dict(state["average"])
+    return network.eval(), {key: state[key] for key in ("recipe", "step", "seconds")}
+
+
 class _Log:
     """Lines of JSON in a file, and the same said to a person."""
 
     def __init__(self, path: Path, report: Callable[[str], None]) -> None:
         self.path = path
         self.report = report
-        self.step: int | None = None
         self.time = time.monotonic()
 
     def progress(self, training: Training, share: float, losses: list[Tensor]) -> None:

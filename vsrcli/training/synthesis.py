@@ -1,7 +1,7 @@
 """Training clips: real runs of film, and photographs set in motion.
 
-The random choices are all drawn on the CPU from one generator, so that a run is the same on
-every device and can be resumed exactly; the pixels are worked on where the set is.
+The random choices are all drawn on the CPU from one generator, so that a run can be resumed
+exactly; the pixels are moved and mixed on the device that holds the film.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsrcli.ops.resize import resize
 from vsrcli.training.data.cut import FRAMES, SIZE
 from vsrcli.training.data.shard import TrainingSet
 
-_OVERSAMPLING = 2
-"""Moved photographs are drawn this much larger and then shrunk, so that no sub-pixel position is
-blurrier than another."""
-_MARGIN = 96
+_ZOOM = (0.9, 1.4)
+"""Photograph pixels per ground-truth pixel. About 1, so that drawing by bicubic interpolation
+neither blurs what a x4 network could restore nor aliases much."""
+_MARGIN = 72
 """Photograph pixels around the patch for the camera to move over."""
+_TRIES = 3
+"""Random places looked at for each patch of a photograph; the one with most texture is taken,
+since a sharp picture of something out of focus teaches little."""
 _LAYER_SHARE = 0.4
 """Share of moved photographs with a second layer before the first."""
 
@@ -57,7 +59,7 @@ class ClipSource:
         return torch.stack(crops).float() / 255
 
     def _moved(self, count: int, generator: torch.Generator) -> Tensor:
-        region = _OVERSAMPLING * self.size + _MARGIN
+        region = round(_ZOOM[1] * self.size) + _MARGIN
         clips = render(
             self._regions(count, region, generator),
             camera_path(count, self.size, generator),
@@ -82,10 +84,20 @@ class ClipSource:
         which = torch.multinomial(areas, count, replacement=True, generator=generator).tolist()
         regions = []
         for image in (self.data.stills[index] for index in which):
-            (top,) = _choices(image.shape[1] - side + 1, 1, generator)
-            (left,) = _choices(image.shape[2] - side + 1, 1, generator)
-            regions.append(image[:, top : top + side, left : left + side])
-        return torch.stack(regions).float() / 255
+            tops = _choices(image.shape[1] - side + 1, _TRIES, generator)
+            lefts = _choices(image.shape[2] - side + 1, _TRIES, generator)
+            places = [
+                image[:, top : top + side, left : left + side]
+                for top, left in zip(tops, lefts, strict=True)
+            ]
+            regions.append(max(places, key=_texture))
+        return torch.stack(regions).to(self.data.film.device).float() / 255
+
+
+def _texture(picture: Tensor) -> float:
+    """Mean change between neighbors in every eighth row of the green channel; uint8 (3, H, W)."""
+    green = picture[1, ::8].short()
+    return float((green[:, 1:] - green[:, :-1]).abs().float().mean())
 
 
 def render(pictures: Tensor, path: Tensor, size: int) -> Tensor:
@@ -96,17 +108,16 @@ def render(pictures: Tensor, path: Tensor, size: int) -> Tensor:
     """
     count, steps = path.shape[:2]
     channels, region = pictures.shape[1:3]
-    fine = size * _OVERSAMPLING
-    line = (torch.arange(fine, dtype=torch.float32) + 0.5) / _OVERSAMPLING - size / 2
+    line = torch.arange(size, dtype=torch.float32) + 0.5 - size / 2
     y, x = torch.meshgrid(line, line, indexing="ij")
     points = torch.stack((x, y, torch.ones_like(x)), -1).reshape(-1, 3).to(pictures.device)
-    seen = points @ path.to(pictures.device).flatten(0, 1).transpose(1, 2)  # (N*T, fine^2, 3)
-    grid = (seen[..., :2] / seen[..., 2:] * (2 / region)).view(count * steps, fine, fine, 2)
+    seen = points @ path.to(pictures.device).flatten(0, 1).transpose(1, 2)  # (N*T, size^2, 3)
+    grid = (seen[..., :2] / seen[..., 2:] * (2 / region)).view(count * steps, size, size, 2)
     repeated = pictures[:, None].expand(-1, steps, -1, -1, -1).flatten(0, 1)
     drawn = F.grid_sample(
         repeated, grid, mode="bicubic", padding_mode="reflection", align_corners=False
     )
-    return resize(drawn, (size, size)).view(count, steps, channels, size, size)
+    return drawn.view(count, steps, channels, size, size)
 
 
 def camera_path(count: int, size: int, generator: torch.Generator) -> Tensor:
@@ -132,8 +143,8 @@ def camera_path(count: int, size: int, generator: torch.Generator) -> Tensor:
     angle = angle + 0.2 * normal(count)[:, None]
     tilt_x = smooth(0.01 / size * normal(count), torch.zeros(count))
     tilt_y = smooth(0.01 / size * normal(count), torch.zeros(count))
-    # A ground-truth pixel covers one to two pixels of the photograph.
-    zoom = 2 ** (torch.rand(count, generator=generator)[:, None])
+    least, most = _ZOOM
+    zoom = least * (most / least) ** torch.rand(count, 1, generator=generator)
     zoom = zoom * (1 + smooth(0.004 * normal(count), torch.zeros(count)))
     cosine, sine = zoom * angle.cos(), zoom * angle.sin()
     rows = (
@@ -164,7 +175,9 @@ def _choices(options: int, count: int, generator: torch.Generator) -> list[int]:
 def _varied(clips: Tensor, generator: torch.Generator) -> Tensor:
     """Clips mirrored, transposed and reversed in time at random, each its own way."""
     varied = []
-    for clip, flags in zip(clips, torch.rand(len(clips), 4, generator=generator) < 0.5, strict=True):
+    for clip, flags in zip(
+        clips, torch.rand(len(clips), 4, generator=generator) < 0.5, strict=True
+    ):
         mirror_x, mirror_y, transpose, reverse = flags.tolist()
         dims = [-1] * mirror_x + [-2] * mirror_y + [0] * reverse
         clip = clip.flip(dims) if dims else clip

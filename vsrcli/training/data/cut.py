@@ -54,8 +54,7 @@ def _rgb(frame: av.VideoFrame, shrink: float) -> Pixels:
         dst_color_range=2,
         interpolation="BICUBIC",
     )
-    pixels: Pixels = small.to_ndarray()
-    return pixels
+    return np.asarray(small.to_ndarray(), np.uint8)
 
 
 def moving_clips(frames: Iterator[Pixels], clips_per_window: int) -> Iterator[Pixels]:
@@ -78,9 +77,7 @@ def _best(window: Pixels, count: int) -> Iterator[Pixels]:
     if change.mean(axis=(1, 2)).max() > _CUT:
         return
     center = luma[FRAMES // 2]
-    texture = (
-        np.abs(np.diff(center, axis=0))[:, :-1] + np.abs(np.diff(center, axis=1))[:-1]
-    )
+    texture = np.abs(np.diff(center, axis=0))[:, :-1] + np.abs(np.diff(center, axis=1))[:-1]
     rated = []
     for top in _offsets(window.shape[1]):
         for left in _offsets(window.shape[2]):

@@ -23,15 +23,13 @@ class TrainingSet:
     """Film clips and stills as uint8 RGB."""
 
     film: Tensor
-    """(N, FRAMES, 3, SIZE, SIZE); may be a memory map of the file."""
+    """(N, FRAMES, 3, SIZE, SIZE): on the CPU a memory map, on a card held whole."""
     stills: tuple[Tensor, ...]
-    """Each (3, H, W)."""
+    """Each (3, H, W), on the CPU."""
 
-    def to(self, device: torch.device) -> TrainingSet:
-        """The set on `device`: held whole on a card, left in the memory map on the CPU."""
-        if device.type == "cpu":
-            return self
-        return TrainingSet(self.film.to(device), tuple(image.to(device) for image in self.stills))
+    def on(self, device: torch.device) -> TrainingSet:
+        """The set with its film on `device`."""
+        return self if device.type == "cpu" else TrainingSet(self.film.to(device), self.stills)
 
 
 def save(folder: Path, film: Iterable[Pixels], stills: Iterable[Pixels], facts: object) -> None:
@@ -75,8 +73,7 @@ def load(folder: Path) -> TrainingSet:
     sizes = [int(np.prod(shape)) for shape in index["stills"]]
     flat = _mapped(folder / _STILLS, sum(sizes))
     stills = tuple(
-        part.reshape(shape)
-        for part, shape in zip(flat.split(sizes), index["stills"], strict=True)
+        part.reshape(shape) for part, shape in zip(flat.split(sizes), index["stills"], strict=True)
     )
     return TrainingSet(film.reshape(index["film"]), stills)
 

@@ -1,0 +1,101 @@
+"""Clips made from film and photographs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vsrcli.training.data.cut import FRAMES, SIZE
+from vsrcli.training.data.shard import TrainingSet
+from vsrcli.training.synthesis import ClipSource, camera_path, render
+
+
+def affine(scale: float = 1.0, x: float = 0.0, y: float = 0.0) -> torch.Tensor:
+    return torch.tensor([[scale, 0, x], [0, scale, y], [0, 0, 1.0]])
+
+
+@pytest.fixture
+def ramp() -> torch.Tensor:
+    """(1, 2, 65, 65): channel 0 is x, channel 1 is y, in pixels from the center."""
+    line = torch.arange(65.0) - 32
+    return torch.stack((line.expand(65, 65), line[:, None].expand(65, 65)))[None]
+
+
+def test_sub_pixel_motion_moves_a_ramp_by_that_much(ramp: torch.Tensor) -> None:
+    path = torch.stack([affine(x=0.25 * t, y=-0.6 * t) for t in range(4)])[None]
+    seen = render(ramp, path, 16)
+    assert seen.shape == (1, 4, 2, 16, 16)
+    line = torch.arange(16.0) - 7.5
+    for t in range(4):
+        expected_x = (line + 0.25 * t).expand(16, 16)
+        expected_y = (line - 0.6 * t)[:, None].expand(16, 16)
+        torch.testing.assert_close(seen[0, t, 0], expected_x, rtol=0, atol=1e-4)
+        torch.testing.assert_close(seen[0, t, 1], expected_y, rtol=0, atol=1e-4)
+
+
+def test_zoom_and_tilt_follow_the_homography(ramp: torch.Tensor) -> None:
+    tilted = torch.tensor([[1.2, 0, 0], [0, 1.2, 0], [0.01, 0, 1]])
+    seen = render(ramp, torch.stack((affine(1.5), tilted))[None], 16)
+    line = torch.arange(16.0) - 7.5
+    torch.testing.assert_close(seen[0, 0, 0], (1.5 * line).expand(16, 16), rtol=0, atol=1e-4)
+    expected = (1.2 * line / (1 + 0.01 * line)).expand(16, 16)
+    torch.testing.assert_close(seen[0, 1, 0], expected, rtol=0, atol=1e-4)
+
+
+def test_whole_pixel_positions_keep_the_picture() -> None:
+    picture = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0))
+    path = torch.stack((affine(), affine(x=3, y=-2)))[None]
+    seen = render(picture, path, 16)
+    torch.testing.assert_close(seen[0, 0], picture[0, :, 12:28, 12:28], rtol=0, atol=1e-5)
+    torch.testing.assert_close(seen[0, 1], picture[0, :, 10:26, 15:31], rtol=0, atol=1e-5)
+
+
+def test_cameras_move_smoothly_and_stay_near() -> None:
+    path = camera_path(500, 128, torch.Generator().manual_seed(1))
+    assert path.shape == (500, FRAMES, 3, 3)
+    zoom = path[:, :, :2, :2].det().sqrt()
+    assert zoom.min() > 0.8
+    assert zoom.max() < 1.55
+    # Pixels of the photograph from frame to frame: mostly few, often a fraction of one.
+    steps = path[:, :, :2, 2].diff(dim=1).norm(dim=-1)
+    assert 0.1 < (steps < 1).float().mean() < 0.6
+    assert (steps > 12).float().mean() < 0.05
+
+
+def still_set() -> TrainingSet:
+    """Film whose value is the clip's number and time, and a grey photograph."""
+    film = torch.zeros(3, FRAMES, 3, SIZE, SIZE, dtype=torch.uint8)
+    film += (10 * torch.arange(3)[:, None] + torch.arange(FRAMES)).to(torch.uint8)[
+        ..., None, None, None
+    ]
+    return TrainingSet(film, (torch.full((3, 300, 280), 200, dtype=torch.uint8),))
+
+
+def test_film_is_used_forwards_and_backwards() -> None:
+    source = ClipSource(still_set(), 64, moved_share=0)
+    clips = source.batch(32, torch.Generator().manual_seed(0))
+    assert clips.shape == (32, FRAMES, 3, 64, 64)
+    codes = (clips * 255).round().long()
+    assert (codes == codes[:, :, :1, :1, :1]).all()
+    runs = {tuple(run) for run in codes[:, :, 0, 0, 0].tolist()}
+    forwards = {tuple(range(10 * n, 10 * n + FRAMES)) for n in range(3)}
+    assert runs == forwards | {run[::-1] for run in forwards}
+
+
+def test_photographs_are_moved_with_little_change_of_light() -> None:
+    source = ClipSource(still_set(), 64, moved_share=1)
+    clips = source.batch(8, torch.Generator().manual_seed(0))
+    assert (clips - 200 / 255).abs().max() < 0.15
+    assert (clips[:, FRAMES // 2] - 200 / 255).abs().max() < 1e-3
+
+
+def test_equal_generators_give_equal_batches() -> None:
+    random = torch.Generator().manual_seed(5)
+    film = torch.randint(256, (2, FRAMES, 3, SIZE, SIZE), generator=random).to(torch.uint8)
+    still = torch.randint(256, (3, 260, 260), generator=random).to(torch.uint8)
+    source = ClipSource(TrainingSet(film, (still,)), 64, moved_share=0.5)
+    first, second = (source.batch(6, torch.Generator().manual_seed(9)) for _ in range(2))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, source.batch(6, torch.Generator().manual_seed(10)))
+    assert first.min() >= 0
+    assert first.max() <= 1

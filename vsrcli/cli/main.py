@@ -1,0 +1,85 @@
+"""The command `vsr`: its verbs, and how every failure ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+import vsrcli
+from vsrcli.cli import probe, train, upscale, weights
+from vsrcli.cli.options import DEBUG
+from vsrcli.errors import VsrError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells count it."""
+
+app = typer.Typer(
+    name="vsr",
+    help="Enlarge and restore real video with published video networks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("upscale")(upscale.upscale)
+app.command("probe")(probe.probe)
+app.command("train")(train.train)
+app.add_typer(weights.app, name="weights")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"vsr {vsrcli.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Enlarge and restore real video with published video networks."""
+
+
+def run() -> NoReturn:
+    """Run the command line; every failure is one line on stderr and an exit code."""
+    # Large pages halve the cost of the float pictures that torch allocates on the CPU. torch
+    # reads this when it first allocates.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except VsrError as error:
+        _fail(error, str(error), error.exit_code)
+    except KeyboardInterrupt as error:
+        _fail(error, "Interrupted; nothing was written", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has left: there is nobody to tell.
+        sys.stdout = None  # type: ignore[assignment]
+        sys.exit(1)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or "no reason given"
+        message = f"{type(error).__name__}: {reason} (a fault of vsr; --debug shows where)"
+        _fail(error, message, 1)
+    sys.exit(0)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(error: BaseException, message: str, code: int) -> NoReturn:
+    if DEBUG.is_set():
+        raise error
+    print(f"vsr: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,23 @@
+"""`vsr probe FILE`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vsrcli.cli.options import AllowProtocol, Debug, Json
+
+
+def probe(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A media file.")],
+    allow_protocol: AllowProtocol = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Print what a media file holds, and what is assumed where it does not say."""
+    from vsrcli.media.probe import describe, to_json
+    from vsrcli.media.probe import probe as look_at
+
+    info = look_at(file, tuple(allow_protocol or ()))
+    print(to_json(info) if as_json else describe(info))

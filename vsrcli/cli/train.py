@@ -1,0 +1,74 @@
+"""`vsr train`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vsrcli.cli.options import Debug
+from vsrcli.errors import UsageError
+
+
+def train(
+    model: Annotated[
+        str | None, typer.Argument(help="What to train: tga-lite or tga.", show_default=False)
+    ] = None,
+    prepare: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Fetch the training footage into FOLDER and stop."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Footage made by --prepare.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Checkpoint and log; a checkpoint there is resumed."),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time to train in all, resumed runs included.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps in all, instead of a time.")] = None,
+    validation: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A clip to score on while training; repeatable."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the weights of --out's checkpoint and stop."),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Train a model, or continue training it."""
+
+    def report(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    if prepare is not None:
+        from vsrcli.training.data.prepare import prepare as fetch
+
+        fetch(prepare, report)
+    elif out is None:
+        raise UsageError("vsr train needs --out FOLDER, or --prepare FOLDER to fetch footage")
+    elif export is not None:
+        from vsrcli.training.loop import export as write_weights
+
+        write_weights(out, export)
+    elif model is None or data is None or (minutes is None) == (steps is None):
+        raise UsageError("vsr train needs a model, --data, and one of --minutes and --steps")
+    else:
+        from vsrcli.quality.evaluation import read_clips
+        from vsrcli.restore.device import find_device
+        from vsrcli.training.data import shard
+        from vsrcli.training.loop import Budget
+        from vsrcli.training.loop import train as run
+        from vsrcli.training.recipes import find_recipe
+
+        recipe = find_recipe(model)
+        clips = read_clips(validation or [], recipe.scale)
+        budget = Budget(minutes=minutes, steps=steps)
+        where = find_device(device)
+        run(recipe, shard.load(data), out, budget, clips=clips, device=where, report=report)

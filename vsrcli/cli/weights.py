@@ -1,0 +1,65 @@
+"""`vsr weights list|verify|import`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vsrcli.cli.options import Debug, Json
+
+app = typer.Typer(help="List, verify and import weights.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_weights(as_json: Json = False, debug: Debug = False) -> None:
+    """List the models whose weights are shipped."""
+    from vsrcli.zoo.catalogue import catalogue
+
+    entries = catalogue()
+    if as_json:
+        print(json.dumps({name: asdict(entry) for name, entry in entries.items()}))
+        return
+    for entry in entries.values():
+        print(f"{entry.name:10}  x{entry.scale}  {entry.degradation}; {entry.licence}")
+
+
+@app.command()
+def verify(debug: Debug = False) -> None:
+    """Check every shipped weights file: its hash, and that its network takes it."""
+    from vsrcli.zoo.catalogue import catalogue
+    from vsrcli.zoo.weights import load_entry
+
+    for entry in catalogue().values():
+        load_entry(entry)
+        print(f"{entry.name}: {entry.file} is whole")
+
+
+@app.command("import")
+def import_weights(
+    network: Annotated[str, typer.Argument(help="Whose checkpoint it is: tga.")],
+    file: Annotated[Path, typer.Argument(help="The authors' .pth, .zip or .safetensors.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where to write; FILE.safetensors without it."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an output that exists.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Turn an official checkpoint into a weights file of vsr."""
+    from vsrcli.media.output import AtomicOutput
+    from vsrcli.zoo.official import import_checkpoint
+    from vsrcli.zoo.weights import save_weights
+
+    target = output or file.with_suffix(".safetensors")
+    with AtomicOutput(target, overwrite=overwrite, inputs=[file]) as path:
+        imported = import_checkpoint(network, file)
+        save_weights(path, imported, {"source": f"imported from {file.name}"})
+    print(target)
+    print(f"Use it with --weights {target}", file=sys.stderr)

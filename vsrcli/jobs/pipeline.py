@@ -1,0 +1,223 @@
+"""The loop of a job: decode, restore and encode one segment, the three at the same time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from vsrcli.jobs.channel import Channel, Stopped
+from vsrcli.media.color import from_rgb, to_rgb
+from vsrcli.media.encoders import EncoderPlan
+from vsrcli.media.frame import ColorSpec, Frame
+from vsrcli.media.geometry import Orientation, orient
+from vsrcli.media.writer import FrameSink
+from vsrcli.ops.resize import resize
+from vsrcli.restore.restorer import Restorer
+
+_DECODED_AHEAD = 3
+_RESTORED_AHEAD = 2
+"""Frames waiting between the stages: enough to overlap, few enough for 4K pictures as floats."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of the video in time stamps: from `first` up to, not including, `stop`.
+
+    Frames outside it that the source delivers are context: the network sees them, the sink does
+    not. None is the video's own end.
+    """
+
+    first: int | None = None
+    stop: int | None = None
+
+    def contains(self, pts: int) -> bool:
+        return (self.first is None or pts >= self.first) and (self.stop is None or pts < self.stop)
+
+
+@dataclass(frozen=True)
+class Picturing:
+    """How stored samples become the network's picture and its result becomes samples again."""
+
+    color: ColorSpec
+    """Of the source."""
+    orientation: Orientation
+    """What makes the stored picture upright."""
+    plan: EncoderPlan
+    """Size, format and colours of the output."""
+
+
+@dataclass
+class Stages:
+    """Seconds each stage has worked, waiting not counted, and frames through it."""
+
+    seconds: dict[str, float] = field(
+        default_factory=lambda: {"decode": 0.0, "restore": 0.0, "encode": 0.0}
+    )
+    read: int = 0
+    written: int = 0
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Each stage's part of all the work, adding up to 1."""
+        total = sum(self.seconds.values()) or 1.0
+        return {name: value / total for name, value in self.seconds.items()}
+
+
+@dataclass(frozen=True)
+class _Timing:
+    pts: int
+    time_base: Fraction
+    duration: int
+
+
+def run_segment(
+    source: Iterable[Frame],
+    restorer: Restorer,
+    sink: FrameSink,
+    picturing: Picturing,
+    segment: Segment,
+    progress: Callable[[Stages], None],
+) -> Stages:
+    """Restore every frame of `segment` into `sink`, in order and with its own time.
+
+    Memory does not grow with the number of frames. `progress` is called after each frame written,
+    from another thread. Any stage's exception ends the others and is raised here.
+    """
+    stages = Stages()
+    decoded: Channel[tuple[Tensor, _Timing]] = Channel(_DECODED_AHEAD)
+    restored: Channel[tuple[Tensor, _Timing]] = Channel(_RESTORED_AHEAD)
+    failures: list[BaseException] = []
+
+    def decode() -> None:
+        for frame in _clocked(iter(source), stages, "decode"):
+            with _Clock(stages, "decode"):
+                picture = _to_picture(frame, picturing, restorer.device)
+            stages.read += 1
+            decoded.put((picture, _Timing(frame.pts, frame.time_base, frame.duration)))
+        decoded.finish()
+
+    def encode() -> None:
+        for picture, timing in restored:
+            with _Clock(stages, "encode"):
+                sink.write(_to_frame(picture, timing, picturing.plan))
+            stages.written += 1
+            progress(stages)
+
+    def guarded(work: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                work()
+            except Stopped:
+                pass
+            except BaseException as error:  # noqa: BLE001 - raised again by the job's own thread
+                failures.append(error)
+                decoded.stop()
+                restored.stop()
+
+        return run
+
+    threads = [
+        threading.Thread(target=guarded(decode), name="decode"),
+        threading.Thread(target=guarded(encode), name="encode"),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        _restore(decoded, restored, restorer, segment, stages)
+        restored.finish()
+    except Stopped:
+        pass
+    except BaseException:
+        decoded.stop()
+        restored.stop()
+        raise
+    finally:
+        for thread in threads:
+            thread.join()
+    if failures:
+        raise failures[0]
+    return stages
+
+
+def _restore(
+    decoded: Channel[tuple[Tensor, _Timing]],
+    restored: Channel[tuple[Tensor, _Timing]],
+    restorer: Restorer,
+    segment: Segment,
+    stages: Stages,
+) -> None:
+    timings: deque[_Timing] = deque()
+    waited = 0.0
+
+    def pictures() -> Iterator[Tensor]:
+        nonlocal waited
+        source = iter(decoded)
+        while True:
+            started = time.perf_counter()
+            item = next(source, None)
+            waited += time.perf_counter() - started
+            if item is None:
+                return
+            timings.append(item[1])
+            yield item[0]
+
+    results = restorer.stream(pictures())
+    while True:
+        started, waited = time.perf_counter(), 0.0
+        picture = next(results, None)
+        stages.seconds["restore"] += time.perf_counter() - started - waited
+        if picture is None:
+            break
+        timing = timings.popleft()
+        if segment.contains(timing.pts):
+            restored.put((picture, timing))
+    assert not timings, f"{len(timings)} frames went in and did not come out"
+
+
+class _Clock:
+    """Adds the time spent inside the block to a stage."""
+
+    def __init__(self, stages: Stages, stage: str) -> None:
+        self._seconds = stages.seconds
+        self._stage = stage
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds[self._stage] += time.perf_counter() - self._started
+
+
+def _clocked(frames: Iterator[Frame], stages: Stages, stage: str) -> Iterator[Frame]:
+    while True:
+        with _Clock(stages, stage):
+            frame = next(frames, None)
+        if frame is None:
+            return
+        yield frame
+
+
+def _to_picture(frame: Frame, picturing: Picturing, device: torch.device) -> Tensor:
+    """The upright (3, H, W) picture of a stored frame, on the device."""
+    planes = [torch.from_numpy(plane).to(device, non_blocking=True) for plane in frame.planes]
+    rgb = to_rgb(planes, frame.format, picturing.color)
+    return orient(rgb, picturing.orientation)
+
+
+def _to_frame(picture: Tensor, timing: _Timing, plan: EncoderPlan) -> Frame:
+    """The frame to encode: the picture in the output's size, colours and format."""
+    sized = resize(picture, (plan.height, plan.width)) if _differs(picture, plan) else picture
+    planes = from_rgb(sized, plan.format, plan.color)
+    samples = tuple(plane.cpu().numpy() for plane in planes)
+    return Frame(samples, plan.format, timing.pts, timing.time_base, timing.duration)
+
+
+def _differs(picture: Tensor, plan: EncoderPlan) -> bool:
+    return tuple(picture.shape[-2:]) != (plan.height, plan.width)

@@ -1,0 +1,248 @@
+"""The upscaling job: one input, one output."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from vsrcli.errors import OutputError, UsageError
+from vsrcli.jobs.options import UpscaleOptions
+from vsrcli.jobs.pipeline import Picturing, Segment, run_segment
+from vsrcli.jobs.report import Meter, ProgressCallback, Report, expected_frames
+from vsrcli.media.access import MAX_DIMENSION, MAX_PIXELS
+from vsrcli.media.encoders import Picture, choose, container_of
+from vsrcli.media.geometry import oriented_sar, oriented_size
+from vsrcli.media.image_writer import ImageWriter, image_plan, is_image_target
+from vsrcli.media.images import is_image_source, open_source
+from vsrcli.media.info import MediaInfo
+from vsrcli.media.output import AtomicFolder, AtomicOutput, check_output, check_output_folder
+from vsrcli.media.probe import probe
+from vsrcli.media.reader import FrameSource
+from vsrcli.media.streams import CarriedStreams, Cut, output_shift
+from vsrcli.media.writer import FrameSink, MovieWriter
+from vsrcli.restore.restorer import NAMES, Restorer, load
+
+DEFAULT_SCALE = 4
+"""Enlargement when the user names no size."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything decided before the first frame is decoded."""
+
+    source: str
+    target: Path
+    options: UpscaleOptions
+    info: MediaInfo
+    restorer: Restorer
+    picturing: Picturing
+    container: str
+    """libav's name, or `images`."""
+
+    @property
+    def report(self) -> Report:
+        """The report of a job of which nothing is done yet."""
+        video, plan = self.info.video, self.picturing.plan
+        dropped = ("the alpha channel is dropped",) if video.alpha else ()
+        return Report(
+            input=self.source,
+            output=str(self.target),
+            model=self.restorer.name,
+            device=str(self.restorer.device),
+            precision=NAMES[self.restorer.dtype],
+            input_size=oriented_size((video.width, video.height), video.orientation),
+            output_size=(plan.width, plan.height),
+            codec=plan.codec,
+            pix_fmt=plan.pix_fmt,
+            container=self.container,
+            guesses=video.guesses,
+            notes=(*plan.notes, *dropped),
+            warnings=self.info.warnings,
+        )
+
+
+def plan_upscale(source: str, target: Path, options: UpscaleOptions) -> Plan:
+    """Look at the input, load the model and choose the encoder; writes nothing.
+
+    Raises the VsrError that the job itself would raise as early.
+    """
+    _check_target(source, target, options)
+    info = _probe(source, options)
+    video = info.video
+    width, height = oriented_size((video.width, video.height), video.orientation)
+    out_width, out_height = options.target.of(width, height, DEFAULT_SCALE)
+    if max(out_width, out_height) > MAX_DIMENSION or out_width * out_height > MAX_PIXELS:
+        raise UsageError(f"An output of {out_width}x{out_height} is too large; use a lower scale")
+    restorer = load(
+        options.model,
+        options.weights,
+        options.device,
+        options.precision,
+        scale=(Fraction(out_height, height), Fraction(out_width, width)),
+        tile=options.tile,
+        scene_detection=options.scene_detection,
+    )
+    picture = Picture(
+        out_width,
+        out_height,
+        video.format,
+        video.color,
+        video.average_rate or Fraction(25),
+        video.mastering_display,
+        video.content_light,
+    )
+    if is_image_target(target):
+        container, plan = "images", image_plan(target, picture, options.encode)
+    else:
+        container = container_of(target)
+        # Without a card there is no encoder on it to look for, nor to report missing.
+        on_card = restorer.device.type == "cuda"
+        encode = options.encode if on_card else replace(options.encode, hardware="off")
+        plan = choose(encode, picture, container)
+    picturing = Picturing(video.color, video.orientation, plan)
+    return Plan(source, target, options, info, restorer, picturing, container)
+
+
+def upscale(
+    source: str,
+    target: Path,
+    options: UpscaleOptions,
+    progress: ProgressCallback | None = None,
+) -> Report:
+    """Enlarge `source` into `target`, which appears only when it is whole.
+
+    Audio, subtitles and everything else of the file is carried over. Raises a VsrError, after
+    which, as after any exception, nothing is left at `target` and `source` is untouched.
+    """
+    plan = plan_upscale(source, target, options)
+    info, video = plan.info, plan.info.video
+    expected = expected_frames(video, info.duration, options.start, options.end)
+    meter = Meter(expected, progress)
+    with contextlib.ExitStack() as stack:
+        frames = stack.enter_context(_open(plan))
+        notes: list[str] = []
+        sink = stack.enter_context(_sink(plan, frames.time_base, notes))
+        stages = run_segment(
+            frames,
+            plan.restorer,
+            sink,
+            plan.picturing,
+            Segment(),
+            lambda stages: meter.update(stages.written, stages.shares),
+        )
+        sink.close()
+        if not stages.read == stages.written == sink.frames:
+            raise OutputError(
+                f"{stages.read} frames were read but {sink.frames} written; "
+                "this is a fault of vsr, nothing was kept"
+            )
+    planned = plan.report
+    return replace(
+        planned,
+        precision=NAMES[plan.restorer.dtype],
+        notes=(*planned.notes, *notes),
+        warnings=(*planned.warnings, *frames.warnings, *plan.restorer.warnings),
+        frames=stages.written,
+        lost_packets=frames.lost,
+        seconds=meter.seconds,
+        fps=stages.written / meter.seconds,
+        stages=stages.shares,
+    )
+
+
+def _check_target(source: str, target: Path, options: UpscaleOptions) -> None:
+    inputs = [Path(source)]
+    if _is_pattern(target):
+        check_output_folder(target.parent, overwrite=options.overwrite, inputs=inputs)
+    else:
+        check_output(target, overwrite=options.overwrite, inputs=inputs)
+
+
+def _is_pattern(target: Path) -> bool:
+    return is_image_target(target) and "%" in target.name
+
+
+def _probe(source: str, options: UpscaleOptions) -> MediaInfo:
+    if is_image_source(source):
+        with open_source(source, fps=options.fps) as images:
+            return images.info
+    return probe(source, options.allow_protocols)
+
+
+def _open(plan: Plan) -> FrameSource:
+    options = plan.options
+    return open_source(
+        plan.source,
+        info=plan.info,
+        allow_protocols=options.allow_protocols,
+        start=options.start,
+        end=options.end,
+        deinterlace=options.deinterlace,
+        fps=options.fps,
+    )
+
+
+@contextlib.contextmanager
+def _sink(plan: Plan, time_base: Fraction, notes: list[str]) -> Iterator[FrameSink]:
+    """Where the frames go; what they turn into is at the target once the block ends well."""
+    overwrite, inputs = plan.options.overwrite, [Path(plan.source)]
+    encoding = plan.picturing.plan
+    if plan.container != "images":
+        with (
+            AtomicOutput(plan.target, overwrite=overwrite, inputs=inputs) as path,
+            _movie(plan, path, time_base, notes) as writer,
+        ):
+            yield writer
+    elif _is_pattern(plan.target):
+        folder = plan.target.parent
+        with (
+            AtomicFolder(folder, overwrite=overwrite, inputs=inputs) as path,
+            ImageWriter(path / plan.target.name, encoding) as images,
+        ):
+            yield images
+    else:
+        with (
+            AtomicOutput(plan.target, overwrite=overwrite, inputs=inputs) as path,
+            ImageWriter(path, encoding, suffix=plan.target.suffix) as image,
+        ):
+            yield image
+
+
+@contextlib.contextmanager
+def _movie(plan: Plan, path: Path, time_base: Fraction, notes: list[str]) -> Iterator[FrameSink]:
+    options, info, video = plan.options, plan.info, plan.info.video
+    start = None if options.start is None else info.start_time + options.start
+    end = None if options.end is None else info.start_time + options.end
+    shift = output_shift(info.format, info.start_time, time_base, start)
+    with contextlib.ExitStack() as stack:
+        carried = None
+        if info.format != "images":
+            carried = stack.enter_context(
+                CarriedStreams(
+                    Path(plan.source),
+                    video.index,
+                    plan.container,
+                    audio=options.audio,
+                    subtitles=options.subtitles,
+                    cut=Cut(start, end, shift),
+                    allow_protocols=options.allow_protocols,
+                )
+            )
+            notes.extend(carried.notes)
+        aspect = video.sample_aspect_ratio
+        writer = MovieWriter(
+            path,
+            plan.container,
+            plan.picturing.plan,
+            time_base=time_base,
+            sample_aspect_ratio=oriented_sar(aspect, video.orientation) if aspect else None,
+            shift=shift,
+            video=video,
+            metadata=info.metadata,
+            carried=carried,
+            target=plan.target,
+        )
+        yield stack.enter_context(writer)

@@ -1,0 +1,157 @@
+"""How one stream of a source gets into the output."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from vsrcli.media.tags import carried_tags
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Which part of a source is wanted, in seconds on its own clock."""
+
+    start: Fraction | None = None
+    end: Fraction | None = None
+    shift: Fraction = Fraction(0)
+    """Taken from every time."""
+
+    def place(self, packet: Packet[Stream], *, clip: bool) -> bool:
+        """Shift the packet's times; False when it lies outside the cut.
+
+        With `clip` its duration is shortened to the part inside, as subtitles need it.
+        """
+        unit = packet.time_base
+        assert packet.pts is not None and packet.dts is not None
+        begin = packet.pts * unit
+        length = (packet.duration or 0) * unit
+        if self.end is not None and begin >= self.end:
+            return False
+        if self.start is not None and begin < self.start and begin + length <= self.start:
+            return False
+        if clip and length:
+            finish = begin + length if self.end is None else min(begin + length, self.end)
+            begin = begin if self.start is None else max(begin, self.start)
+            packet.pts = packet.dts = round(begin / unit)
+            packet.duration = round((finish - begin) / unit)
+        ticks = round(self.shift / unit)
+        packet.pts -= ticks
+        packet.dts -= ticks
+        return True
+
+
+class Carrier(Protocol):
+    """Takes the packets of one source stream and gives those of one output stream."""
+
+    source: Stream
+
+    def add_to(self, output: OutputContainer) -> None: ...
+
+    def take(self, packet: Packet[Stream]) -> list[Packet[Stream]]: ...
+
+    def flush(self) -> list[Packet[Stream]]: ...
+
+
+class CopiedStream:
+    """A stream whose packets are handed on untouched, apart from the shift of their times."""
+
+    def __init__(self, source: Stream, cut: Cut) -> None:
+        self.source = source
+        self._cut = cut
+        self._expected = 0
+
+    def add_to(self, output: OutputContainer) -> None:
+        self._stream = add_copy(output, self.source)
+
+    def take(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
+        # Some demuxers give a time only where the file has one: AVI, raw PCM after damage.
+        if packet.dts is None:
+            packet.dts = packet.pts if packet.pts is not None else self._expected
+        if packet.pts is None:
+            packet.pts = packet.dts
+        self._expected = packet.dts + (packet.duration or 0)
+        if not self._cut.place(packet, clip=self.source.type == "subtitle"):
+            return []
+        packet.stream = self._stream
+        return [packet]
+
+    def flush(self) -> list[Packet[Stream]]:
+        return []
+
+
+class Cover:
+    """An attached picture: one packet, or in Matroska an attachment."""
+
+    def __init__(self, source: Stream, picture: Packet[Stream]) -> None:
+        self.source = source
+        self._picture = picture
+
+    def add_to(self, output: OutputContainer) -> None:
+        if output.format.name == "matroska":
+            kind = {"mjpeg": "jpeg"}.get(self.source.name or "", self.source.name or "")
+            name = self.source.metadata.get("filename", f"cover.{kind.replace('jpeg', 'jpg')}")
+            mime = self.source.metadata.get("mimetype", f"image/{kind}")
+            attachment = output.add_attachment(name, mime, bytes(self._picture))
+            attachment.metadata.update(
+                {k: v for k, v in self.source.metadata.items() if k not in ("filename", "mimetype")}
+            )
+            self._waiting: list[Packet[Stream]] = []
+            return
+        stream = add_copy(output, self.source)
+        self._picture.pts = self._picture.dts = 0
+        self._picture.stream = stream
+        self._waiting = [self._picture]
+
+    def take(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
+        # The demuxer gives the picture again; it was read before the header was written.
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def flush(self) -> list[Packet[Stream]]:
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+
+def add_copy(output: OutputContainer, source: Stream) -> Stream:
+    """A stream of `output` that takes the packets of `source`, with its tags."""
+    stream = output.add_stream_from_template(source, opaque=True)
+    carry_tags(output, source, stream)
+    return stream
+
+
+def carry_tags(output: OutputContainer, source: Stream, stream: Stream) -> None:
+    """Give an output stream the language, the disposition and the other tags of its source."""
+    stream.metadata.update(carried_tags(source.metadata, output.format.name))
+    stream.disposition = source.disposition
+
+
+def forget_encoder(stream: Stream) -> None:
+    """Remove the tag that names the encoder of the source from a stream encoded anew."""
+    for key in [key for key in stream.metadata if key.lower() == "encoder"]:
+        del stream.metadata[key]
+
+
+def can_hold(source: Stream, container: str) -> bool:
+    """Whether libav writes a header with a copy of this stream into the container."""
+    output = av.open(io.BytesIO(), "w", format=container)
+    try:
+        add_copy(output, source)
+        output.start_encoding()
+        output.close()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def has_decoder(stream: Stream) -> bool:
+    """Whether libav can decode the stream; PyAV gives it no codec context otherwise."""
+    context: object = stream.codec_context
+    return context is not None

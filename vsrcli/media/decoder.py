@@ -1,0 +1,165 @@
+"""Decoding one video stream: seeking to a time, and going on past broken packets."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import cast
+
+import av
+from av.codec.context import ThreadType
+from av.container import InputContainer
+from av.format import Flags
+from av.packet import Packet
+from av.stream import Discard
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from vsrcli.media.access import MAX_PIXELS, open_input
+from vsrcli.media.probe import choose_video
+
+READ_FAILURES = 10
+"""So many failures to read in a row mean that nothing more can be read."""
+PACKETS_IN_FLIGHT = 256
+"""More than decoder threads and reordering can hold back."""
+SEEK_MARGINS = (0, 1, 5, 25)
+"""Seconds before the time wanted at which to look for a key frame, one after the other."""
+
+
+class Decoder:
+    """The frames of a file's video stream, in presentation order, once."""
+
+    def __init__(
+        self, path: str, allow_protocols: Sequence[str] = (), *, single_thread: bool = False
+    ) -> None:
+        """Open the file. With `single_thread` each failure belongs to the packet just sent."""
+        self.path = path
+        self.allow_protocols = tuple(allow_protocols)
+        self.single_thread = single_thread
+        self.lost = 0
+        """Packets that could not be read or decoded."""
+        self._count_after: int | None = None
+        self._open()
+
+    def _open(self) -> None:
+        self._container: InputContainer = open_input(
+            self.path, allow_protocols=self.allow_protocols
+        )
+        self._stream: VideoStream = choose_video(self._container, self.path)
+        for other in self._container.streams:
+            if other.index != self._stream.index:
+                other.discard = Discard.all
+        self._stream.codec_context.thread_type = ThreadType.AUTO
+        if self.single_thread:
+            self._stream.codec_context.thread_count = 1
+        self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        self._sent: deque[int] = deque(maxlen=PACKETS_IN_FLIGHT)
+
+    def close(self) -> None:
+        self._container.close()
+
+    def frames(self, start: int | None = None) -> Iterator[VideoFrame]:
+        """Frames in presentation order.
+
+        With `start`, in the stream's time base, they begin at a key frame at or before it, and
+        everything from `start` on decodes as if from the beginning.
+        """
+        if start is not None and self._can_seek(start):
+            for margin in SEEK_MARGINS:
+                self.lost = 0
+                base = self._stream.time_base or Fraction(1)
+                target = start - int(margin / base)
+                try:
+                    self._container.seek(target, stream=self._stream)
+                except av.FFmpegError:  # no way to seek in this file
+                    break
+                self._sent.clear()
+                frames = self._decode()
+                for frame in frames:
+                    if frame.key_frame:
+                        break
+                else:
+                    continue
+                if frame.pts is not None and frame.pts <= start:
+                    yield frame
+                    yield from frames
+                    return
+            self.close()
+            self._open()
+            self.lost = 0
+        yield from self._decode()
+
+    def _can_seek(self, start: int) -> bool:
+        """Whether seeking is worth it: the format has time stamps and the time is not its first."""
+        no_timestamps = cast(int, Flags.no_timestamps.value)
+        if self._container.format.flags & no_timestamps:
+            return False
+        return self._stream.start_time is None or start > self._stream.start_time
+
+    def _decode(self) -> Iterator[VideoFrame]:
+        shown: int | None = None
+        for packet in self._packets():
+            if packet.pts is not None and not packet.is_discard:
+                self._sent.append(packet.pts)
+            try:
+                frames = self._stream.decode(packet)
+            except av.FFmpegError as error:
+                self._fail(packet.pts, error)
+                continue
+            for frame in frames:
+                shown = frame.pts if frame.pts is not None else shown
+                yield frame
+        drained: list[VideoFrame] = []
+        failure: av.FFmpegError | None = None
+        try:
+            drained = self._stream.decode(None)
+        except av.FFmpegError as error:
+            failure = error
+        for frame in drained:
+            shown = frame.pts if frame.pts is not None else shown
+            yield frame
+        held_back = any(shown is None or pts > shown for pts in self._sent)
+        if held_back and not self.single_thread:
+            yield from self._last_frames(shown)
+        elif failure is not None:
+            self._fail(None, failure)
+
+    def _last_frames(self, after: int | None) -> Iterator[VideoFrame]:
+        """Frames that a failure at the end of the file kept inside the decoder.
+
+        With frame threads many frames are still inside when the file ends, and a failure among
+        them hides the ones behind it; a second decoder with one thread gets at those.
+        """
+        again = Decoder(self.path, self.allow_protocols, single_thread=True)
+        again._count_after = after
+        try:
+            for frame in again.frames(after):
+                if after is None or (frame.pts is not None and frame.pts > after):
+                    yield frame
+        finally:
+            self.lost += again.lost
+            again.close()
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """The stream's packets; reading goes on after a failure for as long as that helps."""
+        failures = 0
+        while failures <= READ_FAILURES:
+            try:
+                for packet in self._container.demux(self._stream):
+                    # An empty packet would end the decoding; the last one, which is to do so,
+                    # is not needed because the decoder is drained by hand.
+                    if packet.size:
+                        failures = 0
+                        yield packet
+                return
+            except av.FFmpegError as error:
+                failures += 1
+                if failures == 1:
+                    self._fail(None, error)
+
+    def _fail(self, pts: int | None, error: av.FFmpegError) -> None:
+        if isinstance(error, MemoryError):
+            raise error
+        if self._count_after is None or pts is None or pts > self._count_after:
+            self.lost += 1

@@ -1,0 +1,78 @@
+"""Making whole pictures of interlaced ones, one frame for one frame, with FFmpeg's bwdif."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Literal
+
+import av
+from av.filter import Graph
+from av.video.frame import VideoFrame
+
+from vsrcli.media.formats import planar_format
+from vsrcli.media.timing import TimedPicture
+
+Deinterlace = Literal["auto", "on", "off"]
+
+
+def deinterlaced(
+    pictures: Iterable[TimedPicture], mode: Deinterlace, time_base: Fraction
+) -> Iterator[TimedPicture]:
+    """The same pictures at the same times, without combing.
+
+    `auto` touches only frames that the decoder flags as interlaced, `on` takes every frame for
+    interlaced, `off` hands all on as they are. All pictures must have one size and format. The
+    order of the fields is each frame's own. Each result depends on its neighbours in time too.
+    """
+    if mode == "off":
+        yield from pictures
+        return
+    graph: Graph | None = None
+    waiting: deque[TimedPicture] = deque()
+    for picture in pictures:
+        if graph is None:
+            if mode == "auto" and not picture.image.interlaced_frame:
+                yield picture
+                continue
+            graph = _graph(picture.image, mode, time_base)
+        waiting.append(picture)
+        graph.vpush(_planar(picture))
+        yield from _ready(graph, waiting)
+    if graph is not None:
+        graph.vpush(None)
+        yield from _ready(graph, waiting)
+        assert not waiting, f"bwdif kept {len(waiting)} frames"
+
+
+def _graph(image: VideoFrame, mode: Deinterlace, time_base: Fraction) -> Graph:
+    graph = Graph()
+    source = graph.add_buffer(
+        width=image.width,
+        height=image.height,
+        format=av.VideoFormat(planar_format(image.format.name)),
+        time_base=time_base,
+    )
+    which = "interlaced" if mode == "auto" else "all"
+    bwdif = graph.add("bwdif", f"mode=send_frame:parity=auto:deint={which}")
+    graph.link_nodes(source, bwdif, graph.add("buffersink")).configure()
+    return graph
+
+
+def _planar(picture: TimedPicture) -> VideoFrame:
+    """A frame that bwdif takes; it reads the times between frames, and they must grow."""
+    image = picture.image.reformat(format=planar_format(picture.image.format.name))
+    image.pts = picture.pts
+    return image
+
+
+def _ready(graph: Graph, waiting: deque[TimedPicture]) -> Iterator[TimedPicture]:
+    """What the filter has finished, each with the time of the picture that went in for it."""
+    while True:
+        try:
+            image = graph.vpull()
+        except (av.BlockingIOError, av.EOFError):
+            return
+        before = waiting.popleft()
+        yield TimedPicture(image, before.pts, before.duration)

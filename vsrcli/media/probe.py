@@ -1,0 +1,318 @@
+"""Looking at a media file: its streams, and the first frames of its video."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal, cast
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from vsrcli.errors import InputError
+from vsrcli.media.access import MAX_PIXELS, check_size, open_input
+from vsrcli.media.color_guess import guess
+from vsrcli.media.formats import color_of_av, pixel_format, planar_format
+from vsrcli.media.frame import ChromaLocation, ColorSpec, Matrix, Range
+from vsrcli.media.info import (
+    AudioInfo,
+    Chapter,
+    MediaInfo,
+    OtherInfo,
+    StreamInfo,
+    SubtitleInfo,
+    VideoInfo,
+)
+from vsrcli.media.sidedata import (
+    chroma_location_of,
+    content_light_from,
+    mastering_display_from,
+    orientation_from,
+    side_data_of,
+)
+
+RATE_PACKETS = 200
+"""So many packets are looked at to tell a variable frame rate."""
+REORDER_PACKETS = 16
+"""The last ones of a run may be missing their neighbours, which are stored later."""
+FIRST_FRAMES = 3
+"""So many frames are decoded to read flags and tags."""
+MAX_BYTES = 64 << 20
+MAX_PACKETS = 2000
+MAX_SECONDS = 10.0
+"""What a look at the first frames may cost at most."""
+
+_BITMAP_SUBTITLES = {"dvd_subtitle", "dvb_subtitle", "hdmv_pgs_subtitle", "xsub"}
+_FIELD_ORDERS: tuple[Literal["unknown", "progressive", "tt", "bb", "tb", "bt"], ...] = (
+    "unknown", "progressive", "tt", "bb", "tb", "bt",
+)  # fmt: skip
+
+
+def probe(source: str | os.PathLike[str], allow_protocols: Sequence[str] = ()) -> MediaInfo:
+    """What is known of a media file after a look at its header and first frames.
+
+    InputError when it cannot be opened (see `open_input`), holds no video, is larger than any
+    picture should be, or when none of its first frames can be decoded.
+    """
+    path = os.fspath(source)
+    with open_input(path, allow_protocols=allow_protocols) as container:
+        stream = choose_video(container, path)
+        check_size(path, stream.codec_context.width, stream.codec_context.height)
+        location = chroma_location_of(container, stream.index)
+        start_time = clock_origin(container)
+        others = {one.index: _stream_info(one) for one in container.streams if one != stream}
+        opening = _look(container, stream)
+        if not opening.frames:
+            raise InputError(f"{path}: none of its first video frames can be decoded{_why(stream)}")
+        video = _video_info(path, stream, opening, location)
+        streams = [others.get(one.index, video) for one in container.streams]
+        duration = container.duration
+        return MediaInfo(
+            path=path,
+            format=container.format.name,
+            duration=None if duration is None else Fraction(duration, av.time_base),
+            start_time=start_time,
+            size=container.size,
+            bit_rate=container.bit_rate or None,
+            metadata=dict(container.metadata),
+            chapters=_chapters(container),
+            video=video,
+            streams=tuple(streams),
+            warnings=_warnings(video, opening),
+        )
+
+
+def choose_video(container: InputContainer, path: str) -> VideoStream:
+    """The video stream to be read: the default one, else the largest, never a cover picture.
+
+    InputError when there is none, or none that this FFmpeg can decode.
+    """
+    videos = [s for s in container.streams.video if "attached_pic" not in _disposition(s)]
+    if not videos:
+        covers = " but a cover picture" if container.streams.video else ""
+        held = sorted({s.type for s in container.streams if s.type != "video"})
+        rest = f" (it holds {', '.join(held)})" if held else ""
+        raise InputError(f"{path}: no video{covers}{rest}")
+    decodable = [s for s in videos if s.codec_context is not None]
+    if not decodable:
+        raise InputError(f"{path}: this FFmpeg has no decoder for its video")
+    return max(
+        decodable,
+        key=lambda s: (
+            "default" in _disposition(s),
+            s.codec_context.width * s.codec_context.height,
+            -s.index,
+        ),
+    )
+
+
+def clock_origin(container: InputContainer) -> Fraction:
+    """Seconds at which the file's clock begins: the least start of its streams, exactly.
+
+    libavformat keeps this in microseconds; where a stream's own start is the same but for that
+    rounding, it is taken instead, so that times counted from it hit frames exactly.
+    """
+    start = cast("int | None", container.start_time)
+    if start is None:
+        return Fraction(0)
+    rounded = Fraction(start, av.time_base)
+    starts = [
+        s.start_time * s.time_base
+        for s in container.streams
+        if s.start_time is not None and s.time_base is not None
+    ]
+    near = [start for start in starts if abs(start - rounded) <= Fraction(1, av.time_base)]
+    return min(near, key=lambda start: abs(start - rounded), default=rounded)
+
+
+def is_variable(times: Sequence[int]) -> bool | None:
+    """Whether presentation times, in order, are uneven beyond the rounding to whole ticks.
+
+    None for fewer than three. Even frames lie on a line: each time, and both ends of the line, are
+    off by half a tick at most where the writer rounded, by one where it cut.
+    """
+    if len(times) < 3:
+        return None
+    first, last, steps = times[0], times[-1], len(times) - 1
+    return any(
+        # 3/2 ticks, multiplied out so that it stays in integers.
+        2 * abs((moment - first) * steps - index * (last - first)) > 3 * steps
+        for index, moment in enumerate(times)
+    )
+
+
+@dataclass
+class _Opening:
+    """The first packets and frames of a video stream."""
+
+    times: list[int] = field(default_factory=list)
+    frames: list[av.VideoFrame] = field(default_factory=list)
+    complete: bool = False
+    """Whether the file ended before the look did."""
+
+
+def _look(container: InputContainer, stream: VideoStream) -> _Opening:
+    opening = _Opening()
+    stop = time.monotonic() + MAX_SECONDS
+    taken = count = 0
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is not None and not packet.is_discard:
+                opening.times.append(packet.pts)
+            if len(opening.frames) < FIRST_FRAMES:
+                try:
+                    opening.frames += stream.decode(packet)
+                except av.FFmpegError:  # a broken packet: the next one may do
+                    continue
+            taken += packet.size
+            count += 1
+            seen = len(opening.frames) >= FIRST_FRAMES and count >= RATE_PACKETS
+            spent = taken > MAX_BYTES or count > MAX_PACKETS or time.monotonic() > stop
+            if seen or spent:
+                return opening
+    except av.FFmpegError:  # the file breaks off here; what came before it counts
+        pass
+    opening.complete = True
+    return opening
+
+
+def _why(stream: VideoStream) -> str:
+    # libavcodec forgets a size beyond the limit that `open_input` gave it.
+    if stream.codec_context.width and stream.codec_context.height:
+        return ""
+    return f": no picture size, or one beyond {MAX_PIXELS // 1_000_000} megapixels"
+
+
+def _video_info(
+    path: str, stream: VideoStream, opening: _Opening, location: ChromaLocation
+) -> VideoInfo:
+    context, frame = stream.codec_context, opening.frames[0]
+    times = sorted(opening.times)
+    if not opening.complete:
+        times = times[:-REORDER_PACKETS]
+    try:
+        form = pixel_format(planar_format(frame.format.name))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    codec = context.codec.canonical_name
+    side_data = side_data_of(codec, frame)
+    order = _FIELD_ORDERS[context.field_order] if 0 <= context.field_order < 6 else "unknown"
+    tagged = _tags(stream, frame, location)
+    color, guesses = guess(frame.width, frame.height, tagged, form)
+    return VideoInfo(
+        **_common(stream),
+        profile=context.profile,
+        width=frame.width,
+        height=frame.height,
+        format=form,
+        stored_format=frame.format.name,
+        average_rate=stream.average_rate or stream.base_rate or None,
+        variable_rate=is_variable(times),
+        frame_count=stream.frames or None,
+        sample_aspect_ratio=stream.sample_aspect_ratio or None,
+        orientation=orientation_from(frame, side_data),
+        tagged=tagged,
+        color=color,
+        guesses=tuple(guesses),
+        mastering_display=mastering_display_from(side_data.get("MASTERING_DISPLAY_METADATA")),
+        content_light=content_light_from(side_data.get("CONTENT_LIGHT_LEVEL")),
+        interlaced=order in ("tt", "bb", "tb", "bt")
+        or any(one.interlaced_frame for one in opening.frames),
+        field_order=order,
+    )
+
+
+def _tags(stream: VideoStream, frame: av.VideoFrame, location: ChromaLocation) -> ColorSpec:
+    """Colour tags of the codec parameters, those of the first frame where they say nothing."""
+    context, seen = stream.codec_context, color_of_av(frame)
+    return ColorSpec(
+        matrix=_member(Matrix, context.colorspace, seen.matrix),
+        range=_member(Range, context.color_range, seen.range),
+        primaries=seen.primaries if context.color_primaries in (0, 2) else context.color_primaries,
+        transfer=seen.transfer if context.color_trc in (0, 2) else context.color_trc,
+        chroma_location=location or seen.chroma_location,
+    )
+
+
+def _member(kind: Any, code: int, otherwise: Any) -> Any:
+    """The member of an enumeration with that code, or the other when it is unspecified."""
+    if code == kind.UNSPECIFIED or code not in {int(member) for member in kind}:
+        return otherwise
+    return kind(code)
+
+
+def _warnings(video: VideoInfo, opening: _Opening) -> tuple[str, ...]:
+    warnings = []
+    side_data = side_data_of(video.codec, opening.frames[0])
+    if video.metadata.get("alpha_mode") == "1" and not video.alpha:
+        warnings.append(f"the alpha channel of its {video.codec} video is not decoded")
+    if "DOVI_METADATA" in side_data or "DOVI_RPU_BUFFER" in side_data:
+        warnings.append("its Dolby Vision metadata is left out")
+    if "DYNAMIC_HDR_PLUS" in side_data:
+        warnings.append("its HDR10+ metadata is left out")
+    return tuple(warnings)
+
+
+def _stream_info(stream: Stream) -> StreamInfo:
+    common = _common(stream)
+    if stream.type == "audio" and stream.codec_context is not None:
+        audio = cast(av.AudioStream, stream)
+        return AudioInfo(
+            **common,
+            profile=audio.profile,
+            sample_rate=audio.codec_context.sample_rate,
+            channels=audio.codec_context.channels,
+            layout=audio.codec_context.layout.name,
+            bit_rate=audio.codec_context.bit_rate or None,
+        )
+    if stream.type == "subtitle":
+        return SubtitleInfo(**common, bitmap=common["codec"] in _BITMAP_SUBTITLES)
+    kind: Literal["cover", "video", "attachment", "data", "unknown"] = "unknown"
+    if stream.type == "video":
+        kind = "cover" if "attached_pic" in common["disposition"] else "video"
+    elif stream.type in ("attachment", "data"):
+        kind = stream.type
+    tags = stream.metadata
+    return OtherInfo(
+        **common, kind=kind, file_name=tags.get("filename"), mime_type=tags.get("mimetype")
+    )
+
+
+def _common(stream: Stream) -> dict[str, Any]:
+    """The fields of a StreamInfo."""
+    base = stream.time_base or Fraction(1, av.time_base)
+    context = cast("av.CodecContext | None", stream.codec_context)
+    name = context.codec.canonical_name if context is not None else None
+    if name is None and stream.type == "data":
+        name = stream.name
+    return {
+        "index": stream.index,
+        "codec": name or "unknown",
+        "time_base": base,
+        "start": stream.start_time,
+        "duration": None if stream.duration is None else stream.duration * base,
+        "language": None if stream.language in (None, "und", "") else stream.language,
+        "disposition": _disposition(stream),
+        "metadata": dict(stream.metadata),
+    }
+
+
+def _disposition(stream: Stream) -> tuple[str, ...]:
+    flags = int(stream.disposition)
+    return tuple(flag.name for flag in type(stream.disposition) if flag.value & flags and flag.name)
+
+
+def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
+    return tuple(
+        Chapter(
+            start=chapter["start"] * (chapter["time_base"] or Fraction(1, av.time_base)),
+            end=chapter["end"] * (chapter["time_base"] or Fraction(1, av.time_base)),
+            metadata=chapter["metadata"],
+        )
+        for chapter in container.chapters()
+    )

@@ -1,0 +1,220 @@
+"""Reading the frames of a video in order, whatever state the file is in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from math import floor
+from types import TracebackType
+from typing import Protocol
+
+from av.video.frame import VideoFrame
+
+from vsrcli.errors import InputError, UsageError
+from vsrcli.media.decoder import Decoder
+from vsrcli.media.deinterlace import Deinterlace, deinterlaced
+from vsrcli.media.formats import pixel_format, planar_format, planes_from_av
+from vsrcli.media.frame import Frame
+from vsrcli.media.info import MediaInfo
+from vsrcli.media.probe import probe
+from vsrcli.media.timing import TimedPicture, TimingRepairs, ticks, timed
+
+Seconds = Fraction | float
+
+
+class FrameSource(Protocol):
+    """Frames in presentation order, once: a video file or a sequence of images."""
+
+    info: MediaInfo
+    time_base: Fraction
+    lost: int
+    """Packets that could not be decoded; complete when the iteration is done."""
+    warnings: list[str]
+    """What was repaired on the way, in sentences; complete when the iteration is done."""
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def __enter__(self) -> FrameSource: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class VideoReader:
+    """The frames of a video file, as stored (unrotated), with their own times.
+
+    Broken packets are passed over and counted in `lost`. Times are integers in `time_base` on the
+    file's own clock, strictly growing; a frame's duration reaches to the next frame. When size or
+    pixel format change on the way, frames are made like the first one. Memory does not grow with
+    the length of the file.
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        info: MediaInfo | None = None,
+        allow_protocols: Sequence[str] = (),
+        start: Seconds | None = None,
+        end: Seconds | None = None,
+        deinterlace: Deinterlace = "auto",
+    ) -> None:
+        """Open `source`; `info` is the answer of `probe` where it is known already.
+
+        `start` and `end` are seconds from `info.start_time`, the beginning of the file's clock.
+        The frame that is shown at `start` is the first one, and the first frame at or after `end`
+        is the first one left out.
+        InputError when the file cannot be read, UsageError when `start` and `end` make no sense.
+        """
+        path = os.fspath(source)
+        check_cut(start, end)
+        self.info = info or probe(path, allow_protocols)
+        self.time_base = self.info.video.time_base
+        self.lost = 0
+        self.warnings: list[str] = []
+        self._deinterlace = deinterlace
+        origin = self.info.start_time
+        self._start = None if start is None else ticks(_exact(start) + origin, self.time_base)
+        self._end = None if end is None else ticks(_exact(end) + origin, self.time_base)
+        self._cut = start, end
+        self._decoder = Decoder(path, allow_protocols)
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._decoder.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        repairs = TimingRepairs()
+        step = self._step()
+        first = self.info.video.start or 0
+        decoded = self._decoder.frames(self._seek_target(step))
+        pictures = timed(self._alike(self._counted(decoded)), step, first, repairs)
+        whole = deinterlaced(pictures, self._deinterlace, self.time_base)
+        count = 0
+        form = None
+        for picture in cut(whole, self._start, self._end):
+            if form is None:
+                form = pixel_format(planar_format(picture.image.format.name))
+            count += 1
+            yield Frame(
+                planes_from_av(picture.image),
+                form,
+                picture.pts,
+                self.time_base,
+                picture.duration,
+            )
+        self.warnings += repairs.words()
+        if self.lost:
+            self.warnings.append(f"{self.lost} packets could not be decoded; their frames are lost")
+        if not count:
+            raise InputError(self._nothing())
+
+    def _counted(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
+        """The frames, with `lost` kept up to date and damaged ones counted."""
+        damaged = 0
+        for frame in frames:
+            damaged += frame.is_corrupt
+            self.lost = self._decoder.lost
+            yield frame
+        self.lost = self._decoder.lost
+        if damaged:
+            self.warnings.append(f"{damaged} frames are damaged; they were kept")
+
+    def _alike(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
+        """The frames in the size and format of the first."""
+        like: VideoFrame | None = None
+        changed = False
+        for frame in frames:
+            like = like or frame
+            same_size = (frame.width, frame.height) == (like.width, like.height)
+            if same_size and frame.format.name == like.format.name:
+                yield frame
+                continue
+            if not changed:
+                changed = True
+                self.warnings.append(
+                    f"from {_clock(frame, self.time_base)} on the video is {frame.width}x"
+                    f"{frame.height} {frame.format.name}; made {like.width}x{like.height}"
+                    f" {planar_format(like.format.name)} like its beginning"
+                )
+            yield frame.reformat(
+                like.width,
+                like.height,
+                planar_format(like.format.name),
+                interpolation="BICUBIC",
+            )
+
+    def _step(self) -> int:
+        """Ticks of an average frame."""
+        rate = self.info.video.average_rate or Fraction(25)
+        return max(1, round(1 / (rate * self.time_base)))
+
+    def _seek_target(self, step: int) -> int | None:
+        """The time to begin decoding at; early enough for a deinterlacer to know the past."""
+        return None if self._start is None else floor(self._start) - 2 * step
+
+    def _nothing(self) -> str:
+        start, end = self._cut
+        if start is None and end is None:
+            return f"{self.info.path}: none of its video frames can be decoded"
+        span = " ".join(
+            f"{word} {float(value):g} s"
+            for word, value in (("from", start), ("to", end))
+            if value is not None
+        )
+        length = self.info.duration
+        known = "" if length is None else f"; it lasts {float(length):.3f} s"
+        return f"{self.info.path}: no frame {span}{known}"
+
+
+def cut(
+    pictures: Iterable[TimedPicture], start: Fraction | None, end: Fraction | None
+) -> Iterator[TimedPicture]:
+    """The pictures from the one shown at `start` to the last that begins before `end`, in ticks.
+
+    The last one's duration ends no later than `end`.
+    """
+    for picture in pictures:
+        if start is not None and picture.pts + picture.duration <= start:
+            continue
+        if end is not None:
+            if picture.pts >= end:
+                return
+            left = max(1, floor(end - picture.pts))
+            if picture.duration > left:
+                yield TimedPicture(picture.image, picture.pts, left)
+                return
+        yield picture
+
+
+def check_cut(start: Seconds | None, end: Seconds | None) -> None:
+    """Pass when a cut from `start` to `end` seconds makes sense; UsageError otherwise."""
+    if start is not None and start < 0:
+        raise UsageError(f"--start {float(start):g}: must not be negative")
+    if end is not None and end <= (start or 0):
+        raise UsageError(f"--end {float(end):g}: must be later than the start")
+
+
+def _exact(seconds: Seconds) -> Fraction:
+    return ticks(seconds, Fraction(1))
+
+
+def _clock(frame: VideoFrame, time_base: Fraction) -> str:
+    return "somewhere" if frame.pts is None else f"{float(frame.pts * time_base):.3f} s"

@@ -1,0 +1,72 @@
+"""Where and how precisely a network runs."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+
+from vsrcli.errors import DeviceError, UsageError
+
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
+
+_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def find_device(name: str = "auto") -> torch.device:
+    """The device called `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+
+    Raises UsageError for another name and DeviceError when the device is not there.
+    """
+    if name == "auto":
+        return torch.device(_best_type())
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
+        raise UsageError(f"Unknown device {name!r}; use auto, cpu, cuda, cuda:N or mps")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(
+            f"No device {name}: torch sees {torch.cuda.device_count()} CUDA devices; "
+            "use --device cpu, or install a CUDA build of torch and the driver"
+        )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("No device mps on this machine; use --device cpu")
+    return device
+
+
+def _best_type() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def find_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """The type to compute in; `auto` is fp16 on CUDA, and on a CPU the faster of fp32 and bf16."""
+    if precision != "auto":
+        if precision not in _DTYPES:
+            raise UsageError(f"Unknown precision {precision!r}; use auto, fp32, fp16 or bf16")
+        return _DTYPES[precision]
+    if device.type == "cuda":
+        return torch.float16
+    if device.type == "cpu" and _bf16_is_faster():
+        return torch.bfloat16
+    return torch.float32
+
+
+def _bf16_is_faster() -> bool:
+    """Whether a convolution of the networks' kind gains from bf16 on this CPU; takes some ms."""
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        x = torch.ones(1, 64, 48, 48, dtype=dtype).contiguous(memory_format=torch.channels_last)
+        weight = torch.ones(64, 64, 3, 3, dtype=dtype)
+        runs = []
+        for _ in range(4):
+            started = time.perf_counter()
+            F.conv2d(x, weight, padding=1)
+            runs.append(time.perf_counter() - started)
+        seconds[dtype] = min(runs)
+    return seconds[torch.bfloat16] < seconds[torch.float32]

@@ -1,0 +1,65 @@
+"""How much memory there is, and what fits into it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+
+from vsrcli.networks.spec import Spec
+from vsrcli.restore.tiles import SMALLEST
+
+_USABLE = 0.5
+"""Share of the free memory that a network may plan with; the rest is for frames in flight,
+fragmentation and everybody else."""
+
+_LARGEST_BATCH = 8
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that a job may still take on `device`."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return free + cached
+    return _free_host_memory()
+
+
+_UNKNOWN_HOST_MEMORY = 4 * 2**30
+"""Assumed where the system does not tell; a low guess only makes tiles smaller."""
+
+
+def _free_host_memory() -> int:
+    """What the kernel counts as available, page cache included."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return _UNKNOWN_HOST_MEMORY
+    values = dict(line.split(":", 1) for line in lines)
+    return int(values["MemAvailable"].split()[0]) * 1024
+
+
+def choose_tile(spec: Spec, size: tuple[int, int], dtype: torch.dtype, free: int) -> int | None:
+    """Side of the tiles in which pictures (height, width) are restored; None for whole ones."""
+    pixels = free * _USABLE / (spec.activations * dtype.itemsize)
+    if pixels >= size[0] * size[1]:
+        return None
+    return max(SMALLEST, math.floor(math.sqrt(pixels)) - 2 * spec.reach)
+
+
+def choose_batch(
+    spec: Spec, size: tuple[int, int], dtype: torch.dtype, device: torch.device, free: int
+) -> int:
+    """Windows restored at once. A CPU gains nothing from more than one."""
+    if device.type != "cuda":
+        return 1
+    window = spec.activations * dtype.itemsize * size[0] * size[1]
+    return min(_LARGEST_BATCH, max(1, int(free * _USABLE / window)))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a failed operation asked for more memory than there is, on whichever device."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return "can't allocate memory" in str(error) or "out of memory" in str(error)

@@ -1,0 +1,113 @@
+"""The authors' checkpoints, turned into networks of ours."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import IO
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from vsrcli.errors import UsageError, WeightsError
+from vsrcli.networks.tga import PUBLISHED, PUBLISHED_DILATED, TGA
+from vsrcli.zoo.weights import Network, load_state
+
+IMPORTABLE = ("tga",)
+"""Networks whose official checkpoints can be imported."""
+
+_LARGEST_MEMBER = 2**30
+"""Bytes a checkpoint inside a zip archive may unpack to."""
+
+_DILATED_NAMES = {
+    "weight1": "conv3d_1.weight",
+    "weight2": "conv3d_2.weight",
+    "weight3": "conv3d_2_1.weight",
+    "weight4": "conv3d_2_2.weight",
+}
+
+
+def import_checkpoint(network: str, path: Path) -> Network:
+    """The network that an official checkpoint (.pth, .zip or .safetensors) holds.
+
+    Nothing in the file is executed. Raises WeightsError when it is damaged or of another network,
+    UsageError when `network` has no official checkpoint.
+    """
+    _check_importable(network)
+    return network_from_state(network, _read_state(path), str(path))
+
+
+def network_from_state(network: str, official: Mapping[str, Tensor], source: str) -> Network:
+    """The network whose parameters stand in `official` under the authors' names.
+
+    `source` is what errors call it; they are those of `import_checkpoint`.
+    """
+    _check_importable(network)
+    return _tga(official, source)
+
+
+def _check_importable(network: str) -> None:
+    if network not in IMPORTABLE:
+        raise UsageError(f"No import for {network!r}; choose one of {', '.join(IMPORTABLE)}")
+
+
+def _tga(official: Mapping[str, Tensor], source: str) -> TGA:
+    """Variant D ("dilated") is told by its bare parameters `weight1` .. `weight4`."""
+    dilated = "weight1" in official
+    network = TGA(PUBLISHED_DILATED if dilated else PUBLISHED)
+    state = {}
+    for key, value in official.items():
+        name = _DILATED_NAMES.get(key, key) if dilated else key
+        flat = value.dim() == 5 and value.shape[2] == 1
+        state[name] = value.squeeze(2) if flat else value
+    load_state(network, state, source)
+    return network.eval()
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    """Tensors by name, without the wrappers that training scripts leave around them."""
+    if not path.is_file():
+        raise WeightsError(f"No checkpoint file {path}")
+    try:
+        found = load_file(path) if path.suffix == ".safetensors" else _read_torch(path)
+    except (pickle.UnpicklingError, zipfile.BadZipFile, SafetensorError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path} is not a checkpoint of plain tensors ({reason})") from None
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path} is a damaged checkpoint ({reason})") from None
+    for wrapper in ("state_dict", "model", "params"):
+        if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
+            found = found[wrapper]
+    if not isinstance(found, dict) or not found:
+        raise WeightsError(f"{path} holds no tensors by name")
+    if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in found.items()):
+        raise WeightsError(f"{path} holds more than tensors by name")
+    return {key.removeprefix("module."): value for key, value in found.items()}
+
+
+def _read_torch(path: Path) -> object:
+    """A torch file, or the one torch file inside a zip archive; never unpickles code."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.infolist() if m.filename.endswith((".pth", ".pt"))]
+            is_torch_file = any(m.filename.endswith("data.pkl") for m in archive.infolist())
+            if not is_torch_file:
+                if len(members) != 1:
+                    raise WeightsError(
+                        f"{path} holds {len(members)} checkpoints (.pth); unpack the one you mean"
+                    )
+                if members[0].file_size > _LARGEST_MEMBER:
+                    raise WeightsError(f"{path}: {members[0].filename} is too large to be one")
+                return _load(BytesIO(archive.read(members[0])))
+    return _load(path)
+
+
+def _load(file: Path | IO[bytes]) -> object:
+    found: object = torch.load(file, map_location="cpu", weights_only=True)
+    return found

@@ -1,0 +1,135 @@
+"""Weights files: safetensors whose header says which network they are of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vsrcli.errors import WeightsError
+from vsrcli.networks.tga import TGA, TGAConfig
+from vsrcli.zoo.catalogue import Entry
+
+Network = TGA
+"""The networks that have weights."""
+
+_HEADER_KEYS = ("network", "config")
+
+
+def build_network(name: str, config: Mapping[str, object]) -> Network:
+    """An untrained network; raises WeightsError when the configuration is not one of its own."""
+    if name != "tga":
+        raise WeightsError(f"Unknown network {name!r}; this version knows tga")
+    try:
+        return TGA(TGAConfig(**config))  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"Not a configuration of {name}: {dict(config)} ({error})") from error
+
+
+def save_weights(path: Path, network: Network, description: Mapping[str, str]) -> None:
+    """Write `network`'s state, kernels as float16 and the rest as float32, with its configuration.
+
+    `description` joins the header: degradation, training, licence and the like.
+    """
+    state = {
+        key: value.detach().cpu().to(torch.float16 if value.dim() >= 4 else torch.float32)
+        for key, value in network.state_dict().items()
+        if not key.endswith("num_batches_tracked")
+    }
+    header = {
+        **description,
+        "network": network.spec.network,
+        "config": json.dumps(asdict(network.config)),
+    }
+    save_file({key: value.contiguous() for key, value in state.items()}, path, metadata=header)
+
+
+def load_weights(path: Path, expected_network: str | None = None) -> Network:
+    """The network that a weights file holds, float32, in evaluation mode.
+
+    Raises WeightsError when the file is missing, damaged, not one of vsr's, of another network
+    than `expected_network`, or holds tensors of other names or shapes than its configuration.
+    """
+    header, state = _read(path)
+    name = header["network"]
+    if expected_network is not None and name != expected_network:
+        raise WeightsError(f"{path} holds weights of {name}, not of {expected_network}")
+    network = build_network(name, _config(header, path))
+    load_state(network, state, str(path))
+    return network.eval()
+
+
+def load_entry(entry: Entry) -> Network:
+    """The network of a shipped weights file, its hash checked first."""
+    verify(entry)
+    return load_weights(entry.path, entry.network)
+
+
+def verify(entry: Entry) -> None:
+    """Raise WeightsError unless the file is there with the catalogue's SHA-256."""
+    try:
+        found = hashlib.sha256(entry.path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        raise WeightsError(f"No weights file {entry.path}; reinstall vsrcli") from None
+    if found != entry.sha256:
+        raise WeightsError(
+            f"{entry.path} has SHA-256 {found}, the catalogue says {entry.sha256}; "
+            "the file was damaged or replaced: reinstall vsrcli"
+        )
+
+
+def load_state(network: Network, state: Mapping[str, Tensor], source: str) -> None:
+    """Copy `state` into `network`; raises WeightsError naming what does not fit."""
+    own = network.state_dict()
+    wanted = {key for key in own if not key.endswith("num_batches_tracked")}
+    given = {key for key in state if not key.endswith("num_batches_tracked")}
+    for label, keys in (("lacks", wanted - given), ("has unknown", given - wanted)):
+        if keys:
+            raise WeightsError(f"{source} {label} {_some(keys)}; it is of another network")
+    for key in sorted(wanted):
+        if own[key].shape != state[key].shape:
+            raise WeightsError(
+                f"{source}: {key} has shape {tuple(state[key].shape)}, "
+                f"the network needs {tuple(own[key].shape)}"
+            )
+        if not torch.isfinite(state[key]).all():
+            raise WeightsError(f"{source}: {key} holds values that are not finite")
+    network.load_state_dict({key: state[key] for key in wanted}, strict=False)
+
+
+def _some(keys: set[str]) -> str:
+    first = sorted(keys)[0]
+    return first if len(keys) == 1 else f"{first} and {len(keys) - 1} more tensors"
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+            if any(key not in header for key in _HEADER_KEYS):
+                raise WeightsError(
+                    f"{path} does not say which network it is of; bring an official checkpoint "
+                    "in with `vsr weights import`"
+                )
+            return header, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise WeightsError(f"No weights file {path}") from None
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is not a readable safetensors file ({error})") from None
+
+
+def _config(header: Mapping[str, str], path: Path) -> dict[str, object]:
+    try:
+        config = json.loads(header["config"])
+    except ValueError:
+        config = None
+    if not isinstance(config, dict):
+        raise WeightsError(f"{path}: the header's configuration is not a JSON object")
+    return config
