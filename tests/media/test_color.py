@@ -41,6 +41,8 @@ def codes_by_the_book(rgb: np.ndarray, bits: int, matrix: Matrix, color_range: R
     if matrix is Matrix.YCGCO:
         luma = 0.5 * green + 0.25 * (red + blue)
         first, second = 0.5 * green - 0.25 * (red + blue), 0.5 * (red - blue)
+        if color_range is Range.LIMITED:  # of R, G and B codes, which span 219 and not 224
+            first, second = first * 219 / 224, second * 219 / 224
     else:
         kr, kb = KR_KB[matrix]
         luma = kr * red + (1 - kr - kb) * green + kb * blue
@@ -205,13 +207,13 @@ def test_chroma_sits_where_its_location_says(name: str, location: ChromaLocation
 
 
 def test_values_beyond_black_and_white_are_kept():
-    form = pixel_format("yuv420p")
-    planes = [torch.full((4, 4), 250, dtype=torch.uint8)]
-    planes += [torch.full((2, 2), code, dtype=torch.uint8) for code in (20, 240)]
-    rgb = to_rgb(planes, form, spec())
-    assert float(rgb.max()) > 1.5 and float(rgb[2].max()) < 0.2
-    dark = to_rgb([torch.full((4, 4), 3, dtype=torch.uint8)] * 3, form, spec())
-    assert float(dark.min()) < -0.05
+    form = pixel_format("yuv444p")
+    for code, limit in ((250, 1.06), (3, -0.05)):
+        planes = [torch.full((4, 4), value, dtype=torch.uint8) for value in (code, 128, 128)]
+        assert abs(float(to_rgb(planes, form, spec()).mean())) >= abs(limit)
+    outside = [torch.full((4, 4), value, dtype=torch.uint8) for value in (125, 20, 235)]
+    rgb = to_rgb(outside, form, spec())
+    assert float(rgb[0].min()) > 1.2 and float(rgb[2].max()) < -0.3
 
 
 def test_rounding_is_to_the_nearest_with_halves_up_and_clips_to_the_codes():

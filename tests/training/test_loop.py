@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from vsrcli.errors import InputError, UsageError
 from vsrcli.networks.tga import TGA, TGAConfig
+from vsrcli.ops.resize import resize
 from vsrcli.quality.evaluation import Clip
 from vsrcli.training.data.cut import FRAMES, SIZE
 from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.loop import (
     Budget,
+    Intervals,
     Training,
     charbonnier,
+    initialize,
     learning_rate,
     load_average,
     train,
@@ -33,53 +39,153 @@ TINY = Recipe(
 CPU = torch.device("cpu")
 
 
+class Interruption:
+    """A report that presses Ctrl-C at its n-th line."""
+
+    def __init__(self, lines: int) -> None:
+        self.left = lines
+
+    def __call__(self, line: str) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
 def quiet(line: str) -> None:
-    pass
+    """A report to nobody."""
 
 
 @pytest.fixture
 def data() -> TrainingSet:
     random = torch.Generator().manual_seed(4)
-    coarse = torch.rand(2, 1, 3, 24, 24, generator=random).expand(-1, FRAMES, -1, -1, -1)
-    film = torch.nn.functional.interpolate(coarse.flatten(0, 1), (SIZE, SIZE), mode="bicubic")
-    film = (film.clamp(0, 1) * 255).to(torch.uint8).unflatten(0, (2, FRAMES))
+    blocks = F.interpolate(torch.rand(2, 3, 12, 12, generator=random), (SIZE, SIZE))
+    film = (blocks * 255).to(torch.uint8)[:, None].repeat(1, FRAMES, 1, 1, 1)
     return TrainingSet(film, (film[0, 0].repeat(1, 2, 2),))
 
 
-def test_resumed_training_equals_uninterrupted(tmp_path: Path, data: TrainingSet) -> None:
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
+@pytest.fixture
+def clip(data: TrainingSet) -> Clip:
+    return Clip("film", data.film[1, :, :, :48, :48] / 255)
+
+
+def tensors(tree: object) -> list[Tensor]:
+    """All tensors of nested dictionaries and lists, in order."""
+    if isinstance(tree, Tensor):
+        return [tree]
+    branches = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    return [leaf for branch in branches for leaf in tensors(branch)]
+
+
+def test_resumed_training_equals_uninterrupted(
+    tmp_path: Path, data: TrainingSet, clip: Clip
+) -> None:
     budget = Budget(steps=6)
-    expected = train(TINY, data, whole, budget, device=CPU, report=quiet)
+    expected = train(TINY, data, tmp_path / "whole", budget, device=CPU, report=quiet)
 
-    def stop_after_three(line: str) -> None:
-        raise KeyboardInterrupt
-
-    interrupted = Training(TINY, CPU)
-    # The first half by hand, at the rates of the whole budget, as an interrupted run would.
-    from vsrcli.training.loop import save_checkpoint
-    from vsrcli.training.synthesis import ClipSource
-
-    source = ClipSource(data, TINY.patch * TINY.scale, TINY.moved_share)
-    for step in range(3):
-        interrupted.train_step(source, step / 6)
-    parts.mkdir()
-    save_checkpoint(interrupted, parts / "checkpoint.pt")
+    parts = tmp_path / "parts"
+    every_step = Intervals(validation=0)
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            TINY,
+            data,
+            parts,
+            budget,
+            clips=[clip],
+            device=CPU,
+            intervals=every_step,
+            report=Interruption(3),
+        )
+    assert load_average(parts / "checkpoint.pt")[1]["step"] == 3
     resumed = train(TINY, data, parts, budget, device=CPU, report=quiet)
 
-    assert resumed.step == expected.step == 6
-    for part in ("network", "average", "optimizer"):
-        first, second = expected.state()[part], resumed.state()[part]
-        flat_first, flat_second = _tensors(first), _tensors(second)
-        assert len(flat_first) == len(flat_second) > 0
-        assert all(map(torch.equal, flat_first, flat_second))
-    assert torch.equal(expected.generator.get_state(), resumed.generator.get_state())
+    assert expected.step == resumed.step == 6
+    for part in ("network", "average", "optimizer", "generator"):
+        first, second = tensors(expected.state()[part]), tensors(resumed.state()[part])
+        assert len(first) == len(second) > 0
+        assert all(map(torch.equal, first, second)), part
 
 
-def _tensors(tree: object) -> list[torch.Tensor]:
-    if isinstance(tree, torch.Tensor):
-        return [tree]
-    if isinstance(tree, dict):
-        return [leaf for value in tree.values() for leaf in _tensors(value)]
-    if isinstance(tree, list):
-        return [leaf for value in tree for leaf in _tensors(value)]
-    return []
+def test_training_learns_and_writes_its_log(
+    tmp_path: Path, data: TrainingSet, clip: Clip
+) -> None:
+    recipe = replace(TINY, average_decay=0.9, peak_rate=3e-3)
+    training = train(
+        recipe, data, tmp_path, Budget(steps=60), clips=[clip], device=CPU, report=quiet
+    )
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    scores = [row for row in rows if "clips" in row]
+    assert scores[0]["step"] == 1
+    assert scores[0]["gain"] == pytest.approx(0, abs=0.05)
+    assert scores[-1]["step"] == 60
+    assert scores[-1]["gain"] == pytest.approx(training.score([clip])[0].gain, abs=1e-4)
+    assert scores[-1]["gain"] > 0.1
+
+    network, facts = load_average(tmp_path / "checkpoint.pt")
+    assert facts["step"] == 60
+    assert not network.training
+    for name, value in training.average.state_dict().items():
+        assert torch.equal(value, network.state_dict()[name]), name
+
+
+def test_average_follows_weights_and_statistics(data: TrainingSet) -> None:
+    from vsrcli.training.synthesis import ClipSource
+
+    recipe = replace(TINY, average_decay=0.5)
+    training = Training(recipe, CPU)
+    expected = {key: value.clone() for key, value in training.network.state_dict().items()}
+    source = ClipSource(data, 32, 0.5)
+    for step in range(1, 15):
+        training.train_step(source, 0.5)
+        decay = min(0.5, step / (step + 10))
+        for key, value in training.network.state_dict().items():
+            if value.is_floating_point():
+                expected[key] = decay * expected[key] + (1 - decay) * value
+    average = training.average.state_dict()
+    for key in ("conv3d_1.weight", "bn3d_1.running_var", "head.bn3d_2.running_mean"):
+        torch.testing.assert_close(average[key], expected[key])
+        assert not torch.equal(average[key], training.network.state_dict()[key])
+
+
+def test_untrained_network_is_bicubic() -> None:
+    network = TGA(TINY.network).eval()
+    initialize(network, torch.Generator().manual_seed(0))
+    frames = torch.rand(1, 7, 3, 10, 12)
+    torch.testing.assert_close(network(frames)[0, 0], resize(frames[0, 3], (40, 48)))
+
+
+def test_rate_rises_then_falls() -> None:
+    recipe = replace(TINY, peak_rate=2.0, warmup=0.1)
+    assert learning_rate(recipe, 0.05) == pytest.approx(1)
+    assert learning_rate(recipe, 0.1) == pytest.approx(2)
+    assert learning_rate(recipe, 0.55) == pytest.approx(1)
+    assert learning_rate(recipe, 1) == pytest.approx(0.02)
+
+
+def test_budget_is_minutes_or_steps() -> None:
+    assert Budget(minutes=2).share(step=7, seconds=30) == pytest.approx(0.25)
+    assert Budget(steps=10).share(step=7, seconds=1e9) == pytest.approx(0.7)
+    for nonsense in ({}, {"minutes": 1, "steps": 1}):
+        with pytest.raises(UsageError, match="minutes or in steps"):
+            Budget(**nonsense)
+
+
+def test_charbonnier_of_known_errors() -> None:
+    restored = torch.tensor([0.0, 0.003])
+    value = charbonnier(restored, torch.zeros(2), 0.004)
+    assert value.item() == pytest.approx((0.004 + 0.005) / 2, rel=1e-6)
+
+
+def test_checkpoint_of_another_network_is_refused(tmp_path: Path, data: TrainingSet) -> None:
+    train(TINY, data, tmp_path, Budget(steps=1), device=CPU, report=quiet)
+    other = replace(TINY, network=replace(TINY.network, features=16))
+    with pytest.raises(InputError, match="another network"):
+        train(other, data, tmp_path, Budget(steps=2), device=CPU, report=quiet)
+    with pytest.raises(InputError, match="train first"):
+        load_average(tmp_path / "absent.pt")
+
+
+def test_shipped_recipes_have_their_names_and_sane_numbers() -> None:
+    for name, recipe in RECIPES.items():
+        assert recipe.name == name
+        assert recipe.patch * recipe.scale <= SIZE
+        assert math.isclose(learning_rate(recipe, recipe.warmup), recipe.peak_rate)

@@ -65,7 +65,9 @@ def conversion(format: PixelFormat, color: ColorSpec) -> Conversion:
     """The conversion of a format of the families yuv and gray; InputError without a matrix."""
     codes = quantization(format.bits, color.range)
     forward, inverse = _analog(color.matrix)
-    scales = (codes.luma_scale, codes.chroma_scale, codes.chroma_scale)
+    # YCgCo is made of quantized R, G and B, so that its chroma has their scale.
+    chroma_scale = codes.luma_scale if color.matrix is Matrix.YCGCO else codes.chroma_scale
+    scales = (codes.luma_scale, chroma_scale, chroma_scale)
     return Conversion(
         to_rgb=_rows([[value / scale for value, scale in zip(row, scales, strict=True)]
                       for row in inverse]),

@@ -10,7 +10,8 @@ from typing import cast
 import av
 from av.codec.context import ThreadType
 from av.container import InputContainer
-from av.format import Flags
+from av.container.core import Flags
+from av.format import Flags as FormatFlags
 from av.packet import Packet
 from av.stream import Discard
 from av.video.frame import VideoFrame
@@ -27,6 +28,35 @@ SEEK_MARGINS = (0, 1, 5, 25)
 """Seconds before the time wanted at which to look for a key frame, one after the other."""
 
 
+class _BestTimes:
+    """The better of the two times that a decoded frame has, by FFmpeg's own rule.
+
+    Some files give decoding times only, some have presentation times that jump about; the kind of
+    time that has gone wrong less often so far is believed.
+    """
+
+    def __init__(self) -> None:
+        self._last_pts: int | None = None
+        self._last_dts: int | None = None
+        self._faulty_pts = self._faulty_dts = 0
+
+    def of(self, frame: VideoFrame) -> int | None:
+        pts, dts = frame.pts, frame.dts
+        if dts is not None:
+            self._faulty_dts += self._last_dts is not None and dts <= self._last_dts
+            self._last_dts = dts
+        elif pts is not None:
+            self._last_dts = pts
+        if pts is not None:
+            self._faulty_pts += self._last_pts is not None and pts <= self._last_pts
+            self._last_pts = pts
+        elif dts is not None:
+            self._last_pts = dts
+        if pts is not None and (dts is None or self._faulty_pts <= self._faulty_dts):
+            return pts
+        return dts
+
+
 class Decoder:
     """The frames of a file's video stream, in presentation order, once."""
 
@@ -37,7 +67,7 @@ class Decoder:
         self.path = path
         self.allow_protocols = tuple(allow_protocols)
         self.single_thread = single_thread
-        self.lost = 0
+        self.lost: int
         """Packets that could not be read or decoded."""
         self._count_after: int | None = None
         self._open()
@@ -54,7 +84,15 @@ class Decoder:
         if self.single_thread:
             self._stream.codec_context.thread_count = 1
         self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        # Guessing times by looking ahead, which PyAV asks for, goes wrong with B-pyramids.
+        self._container.flags &= ~cast(int, Flags.gen_pts.value)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Forget what was seen before a seek."""
+        self.lost = 0
         self._sent: deque[int] = deque(maxlen=PACKETS_IN_FLIGHT)
+        self._times = _BestTimes()
 
     def close(self) -> None:
         self._container.close()
@@ -67,14 +105,13 @@ class Decoder:
         """
         if start is not None and self._can_seek(start):
             for margin in SEEK_MARGINS:
-                self.lost = 0
                 base = self._stream.time_base or Fraction(1)
                 target = start - int(margin / base)
                 try:
                     self._container.seek(target, stream=self._stream)
                 except av.FFmpegError:  # no way to seek in this file
                     break
-                self._sent.clear()
+                self._begin()
                 frames = self._decode()
                 for frame in frames:
                     if frame.key_frame:
@@ -87,12 +124,11 @@ class Decoder:
                     return
             self.close()
             self._open()
-            self.lost = 0
         yield from self._decode()
 
     def _can_seek(self, start: int) -> bool:
         """Whether seeking is worth it: the format has time stamps and the time is not its first."""
-        no_timestamps = cast(int, Flags.no_timestamps.value)
+        no_timestamps = cast(int, FormatFlags.no_timestamps.value)
         if self._container.format.flags & no_timestamps:
             return False
         return self._stream.start_time is None or start > self._stream.start_time
@@ -108,6 +144,7 @@ class Decoder:
                 self._fail(packet.pts, error)
                 continue
             for frame in frames:
+                frame.pts = self._times.of(frame)
                 shown = frame.pts if frame.pts is not None else shown
                 yield frame
         drained: list[VideoFrame] = []
@@ -117,6 +154,7 @@ class Decoder:
         except av.FFmpegError as error:
             failure = error
         for frame in drained:
+            frame.pts = self._times.of(frame)
             shown = frame.pts if frame.pts is not None else shown
             yield frame
         held_back = any(shown is None or pts > shown for pts in self._sent)

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 import av
 from av.container import InputContainer
+from av.container.core import Flags
 from av.stream import Stream
 from av.video.stream import VideoStream
 
@@ -66,6 +67,7 @@ def probe(source: str | os.PathLike[str], allow_protocols: Sequence[str] = ()) -
         location = chroma_location_of(container, stream.index)
         start_time = clock_origin(container)
         others = {one.index: _stream_info(one) for one in container.streams if one != stream}
+        container.flags &= ~cast(int, Flags.gen_pts.value)  # only times that the file has
         opening = _look(container, stream)
         if not opening.frames:
             raise InputError(f"{path}: none of its first video frames can be decoded{_why(stream)}")
@@ -150,10 +152,20 @@ def is_variable(times: Sequence[int]) -> bool | None:
 class _Opening:
     """The first packets and frames of a video stream."""
 
-    times: list[int] = field(default_factory=list)
+    stamps: list[tuple[int | None, int | None]] = field(default_factory=list)
+    """Presentation and decoding time of each packet."""
     frames: list[av.VideoFrame] = field(default_factory=list)
     complete: bool = False
     """Whether the file ended before the look did."""
+
+    def times(self) -> list[int]:
+        """Times in order, without those at the end that may lack neighbours stored later.
+
+        They are decoding times where the file has presentation times for some packets only.
+        """
+        which = 1 if any(pts is None and dts is not None for pts, dts in self.stamps) else 0
+        times = sorted(time for stamp in self.stamps if (time := stamp[which]) is not None)
+        return times if self.complete else times[:-REORDER_PACKETS]
 
 
 def _look(container: InputContainer, stream: VideoStream) -> _Opening:
@@ -162,8 +174,8 @@ def _look(container: InputContainer, stream: VideoStream) -> _Opening:
     taken = count = 0
     try:
         for packet in container.demux(stream):
-            if packet.pts is not None and not packet.is_discard:
-                opening.times.append(packet.pts)
+            if not packet.is_discard:
+                opening.stamps.append((packet.pts, packet.dts))
             if len(opening.frames) < FIRST_FRAMES:
                 try:
                     opening.frames += stream.decode(packet)
@@ -192,9 +204,6 @@ def _video_info(
     path: str, stream: VideoStream, opening: _Opening, location: ChromaLocation
 ) -> VideoInfo:
     context, frame = stream.codec_context, opening.frames[0]
-    times = sorted(opening.times)
-    if not opening.complete:
-        times = times[:-REORDER_PACKETS]
     try:
         form = pixel_format(planar_format(frame.format.name))
     except InputError as error:
@@ -212,7 +221,7 @@ def _video_info(
         format=form,
         stored_format=frame.format.name,
         average_rate=stream.average_rate or stream.base_rate or None,
-        variable_rate=is_variable(times),
+        variable_rate=is_variable(opening.times()),
         frame_count=stream.frames or None,
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
         orientation=orientation_from(frame, side_data),

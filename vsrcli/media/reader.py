@@ -79,6 +79,7 @@ class VideoReader:
         self.time_base = self.info.video.time_base
         self.lost = 0
         self.warnings: list[str] = []
+        self._damaged = 0
         self._deinterlace = deinterlace
         origin = self.info.start_time
         self._start = None if start is None else ticks(_exact(start) + origin, self.time_base)
@@ -105,7 +106,9 @@ class VideoReader:
         step = self._step()
         first = self.info.video.start or 0
         decoded = self._decoder.frames(self._seek_target(step))
-        pictures = timed(self._alike(self._counted(decoded)), step, first, repairs)
+        alike = self._alike(self._counted(decoded))
+        even = self.info.video.variable_rate is False
+        pictures = timed(alike, step, first, even, repairs)
         whole = deinterlaced(pictures, self._deinterlace, self.time_base)
         count = 0
         form = None
@@ -121,6 +124,8 @@ class VideoReader:
                 picture.duration,
             )
         self.warnings += repairs.words()
+        if self._damaged:
+            self.warnings.append(f"{self._damaged} frames are damaged; they were kept")
         if self.lost:
             self.warnings.append(f"{self.lost} packets could not be decoded; their frames are lost")
         if not count:
@@ -128,14 +133,11 @@ class VideoReader:
 
     def _counted(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
         """The frames, with `lost` kept up to date and damaged ones counted."""
-        damaged = 0
         for frame in frames:
-            damaged += frame.is_corrupt
+            self._damaged += frame.is_corrupt
             self.lost = self._decoder.lost
             yield frame
         self.lost = self._decoder.lost
-        if damaged:
-            self.warnings.append(f"{damaged} frames are damaged; they were kept")
 
     def _alike(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
         """The frames in the size and format of the first."""

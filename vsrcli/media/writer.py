@@ -152,6 +152,9 @@ class MovieWriter:
         self._closed = True
         try:
             for packet in self._stream.encode(None):
+                if self.frames <= 2:
+                    # Too few for x265 to know its delay: its decoding times are random then.
+                    packet.dts = packet.pts
                 self._mux(packet)
             if self._carried is not None:
                 self._carried.finish()
