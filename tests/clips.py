@@ -219,7 +219,18 @@ def truncated(intact: Path, path: Path, keep: float = 0.6) -> Path:
 def images(folder: Path, pattern: str, pix_fmt: str, frames: int = 3, *options: str) -> Path:
     """A folder with one image a frame, numbered from 1."""
     folder.mkdir(exist_ok=True)
-    ffmpeg("-f", "lavfi", "-i", source(frames), "-pix_fmt", pix_fmt, *options, folder / pattern)
+    ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        source(frames),
+        "-pix_fmt",
+        pix_fmt,
+        *options,
+        "-f",
+        "image2",
+        folder / pattern,
+    )
     return folder
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from ffmpeg import raw_frames
 
-FIXTURES = Path(__file__).parent / "fixtures"
+EXAMPLE = Path(__file__).parent.parent / "examples" / "bunny.mp4"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -26,7 +27,9 @@ def fixed_seed() -> None:
     torch.manual_seed(0)
 
 
-@pytest.fixture
-def fixtures() -> Path:
-    """The folder of files that tests read."""
-    return FIXTURES
+@pytest.fixture(scope="session")
+def real_clip() -> torch.Tensor:
+    """The first 12 frames of the example, (T, 3, 90, 160) in [0, 1]."""
+    frames = raw_frames(EXAMPLE, "rgb24", 160, 90)[:12]
+    return torch.from_numpy(frames.copy()).permute(0, 3, 1, 2) / 255
+

@@ -1,4 +1,4 @@
-"""Fixtures of reference networks: inputs, expected outputs, and the parameters they were run with."""
+"""Recorded runs of reference networks: inputs, outputs, and the parameters they were run with."""
 
 from __future__ import annotations
 

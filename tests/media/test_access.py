@@ -195,6 +195,14 @@ def test_mov_that_refers_to_another_file(folder: Path) -> None:
         assert all(not any(bytes(packet)) for packet in container.demux(video=0))
 
 
+def test_tags_that_are_not_utf8(folder: Path) -> None:
+    clips.clip(folder / "plain.mkv", "-metadata", "title=Fluesse")
+    data = Path("plain.mkv").read_bytes()
+    Path("latin.mkv").write_bytes(data.replace(b"Fluesse", b"Fl\xfcsse "))
+    with open_input("latin.mkv") as container:
+        assert container.metadata["title"] == "Fl\ufffdsse "
+
+
 def test_ffmpeg_prints_nothing(folder: Path) -> None:
     Path("noise.mkv").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(2000))
     whole = clips.clip(folder / "whole.mp4")

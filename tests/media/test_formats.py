@@ -251,7 +251,9 @@ def test_pictures_stored_from_the_bottom_up():
         np.testing.assert_array_equal(got, put[::-1])
 
 
-@pytest.mark.parametrize("name", ["vaapi", "xyz12le", "gbrpf32le", "bayer_rggb8", "x2rgb10be", "no"])
+@pytest.mark.parametrize(
+    "name", ["vaapi", "xyz12le", "gbrpf32le", "bayer_rggb8", "x2rgb10be", "no"]
+)
 def test_formats_without_a_lossless_planar_form_are_named(name: str):
     with pytest.raises(InputError, match=rf"^pixel format {name} is not supported: convert"):
         planar_format(name)

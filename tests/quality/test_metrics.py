@@ -54,9 +54,7 @@ def test_psnr_of_a_known_error() -> None:
     first = torch.full((3, 8, 8), 0.5, dtype=torch.float64)
     second = first + 1 / 255
     assert psnr(first, second).item() == pytest.approx(48.1308036, abs=1e-6)
-    assert psnr_y(first, second).item() == pytest.approx(
-        20 * np.log10(255 / (219 / 255)), abs=1e-9
-    )
+    assert psnr_y(first, second).item() == pytest.approx(20 * np.log10(255 / (219 / 255)), abs=1e-9)
 
 
 @pytest.mark.parametrize("border", [0, 3])

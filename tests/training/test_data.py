@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from ffmpeg import ffmpeg
+
 from vsrcli.errors import InputError
 from vsrcli.training.data import shard
 from vsrcli.training.data.cut import FRAMES, SIZE, moving_clips, shrunk_frames, still
@@ -85,7 +85,7 @@ def test_file_in_a_zip_in_a_package(tmp_path: Path) -> None:
 
 
 def test_frames_are_shrunk_in_the_colors_of_the_file(tmp_path: Path) -> None:
-    # 8-bit limited-range BT.709 of RGB (200, 40, 90).
+    # swscale rounds coarsely both ways; taken for BT.601 the green would be off by 25.
     path = tmp_path / "flat.mp4"
     ffmpeg(
         *("-f", "lavfi", "-i", "color=c=0xC8285A:size=1280x720:rate=5:duration=0.4"),
@@ -95,7 +95,7 @@ def test_frames_are_shrunk_in_the_colors_of_the_file(tmp_path: Path) -> None:
     )
     frames = list(shrunk_frames(path, 2))
     assert [frame.shape for frame in frames] == [(360, 640, 3)] * 2
-    assert np.abs(frames[0].reshape(-1, 3).astype(int) - (200, 40, 90)).max() <= 2
+    assert np.abs(frames[0].reshape(-1, 3).astype(int) - (200, 40, 90)).max() <= 6
     with pytest.raises(InputError, match="cannot be decoded"):
         list(shrunk_frames(Path(__file__), 2))
 

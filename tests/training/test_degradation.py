@@ -19,9 +19,7 @@ def test_bd_equals_the_reference() -> None:
 def test_bd_equals_the_reference_with_its_evaluation_border() -> None:
     fixture = load_fixture("tga")
     padded = F.pad(fixture["gt"].flatten(0, 1), (8, 8, 8, 8), mode="reflect")
-    torch.testing.assert_close(
-        bd(padded), fixture["gt_lr_pad8"].flatten(0, 1), rtol=0, atol=1e-6
-    )
+    torch.testing.assert_close(bd(padded), fixture["gt_lr_pad8"].flatten(0, 1), rtol=0, atol=1e-6)
 
 
 def test_bd_is_for_scale_four() -> None:

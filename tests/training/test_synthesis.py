@@ -9,7 +9,6 @@ from vsrcli.training.data.cut import FRAMES, SIZE
 from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.synthesis import ClipSource, camera_path, render
 
-
 RAMP_ERROR = 0.05
 """torch's cubic kernel (a = -0.75) draws a ramp up to 3/64 of a pixel off."""
 

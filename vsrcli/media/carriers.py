@@ -66,25 +66,68 @@ class CopiedStream:
     def __init__(self, source: Stream, cut: Cut) -> None:
         self.source = source
         self._cut = cut
-        self._expected = 0
+        self._end = 0
+        self._undated: list[Packet[Stream]] = []
+        self._last: int | None = None
 
     def add_to(self, output: OutputContainer) -> None:
         self._stream = add_copy(output, self.source)
+        # Packets of text and data, and any in Matroska, may share a time.
+        loose = output.format.name in ("matroska", "webm")
+        self._step = int(self.source.type in ("audio", "video") and not loose)
 
     def take(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
-        # Some demuxers give a time only where the file has one: AVI, raw PCM after damage.
+        if packet.dts is None and packet.pts is not None and self.source.type == "video":
+            # Before the first reordered picture Matroska's demuxer cannot tell decoding times.
+            self._undated.append(packet)
+            return []
         if packet.dts is None:
-            packet.dts = packet.pts if packet.pts is not None else self._expected
+            packet.dts = self._end if packet.pts is None else packet.pts
         if packet.pts is None:
             packet.pts = packet.dts
-        self._expected = packet.dts + (packet.duration or 0)
+        self._end = packet.dts + (packet.duration or 0)
+        return [*self._date(packet.dts), *self._place(packet)]
+
+    def flush(self) -> list[Packet[Stream]]:
+        return self._date(self._end + sum(packet.duration or 1 for packet in self._undated))
+
+    def _date(self, until: int) -> list[Packet[Stream]]:
+        """The packets that waited for a decoding time, one after the other up to `until`."""
+        placed: list[Packet[Stream]] = []
+        for packet in reversed(self._undated):
+            until -= packet.duration or 1
+            packet.dts = until
+            placed = self._place(packet) + placed
+        self._undated.clear()
+        return placed
+
+    def _place(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
         if not self._cut.place(packet, clip=self.source.type == "subtitle"):
             return []
         packet.stream = self._stream
+        self._order(packet)
         return [packet]
 
-    def flush(self) -> list[Packet[Stream]]:
-        return []
+    def _order(self, packet: Packet[Stream]) -> None:
+        """Give the packet a time of its own, behind that of the last one.
+
+        On a coarse clock, such as Matroska's, short packets share times, which MP4 refuses. A
+        packet from longer ago stays as it is: it is what a damaged broadcast repeats, and the
+        muxer may refuse it."""
+        assert packet.dts is not None and packet.pts is not None and self._stream.time_base
+        scale = packet.time_base / self._stream.time_base
+        dts = round(packet.dts * scale)
+        duration = round((packet.duration or 0) * scale)
+        if (
+            self._last is not None
+            and self._last - max(duration, 1) <= dts < self._last + self._step
+        ):
+            dts = self._last + self._step
+            packet.pts = max(round(packet.pts * scale), dts)
+            packet.dts = dts
+            packet.duration = duration
+            packet.time_base = self._stream.time_base
+        self._last = dts if self._last is None else max(self._last, dts)
 
 
 class Cover:

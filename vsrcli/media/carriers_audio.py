@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 import av
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.error import BlockingIOError as AgainError
@@ -41,6 +43,18 @@ ENCODERS = {
 """By the names that `--audio` takes, beside copy and none."""
 
 
+_USUAL_LAYOUTS = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
+"""By the number of channels, from one."""
+
+
+def _layout(source: AudioLayout) -> str:
+    """A layout that all encoders know, for AVI and WAV may not say where their speakers are."""
+    if re.fullmatch(r"\d+ channels", source.name) and source.nb_channels <= len(_USUAL_LAYOUTS):
+        return _USUAL_LAYOUTS[source.nb_channels - 1]
+    # Opus and AC-3 have surround speakers at the back only.
+    return source.name.replace("(side)", "")
+
+
 class ConvertedAudio:
     """An audio stream decoded and encoded, every sample at its instant.
 
@@ -63,8 +77,7 @@ class ConvertedAudio:
         stream = output.add_stream(encoder.name, rate=rate)
         assert isinstance(stream, AudioStream)
         context = stream.codec_context
-        # Opus and AC-3 know surround speakers at the back only.
-        context.layout = self._decoder.layout.name.replace("(side)", "")
+        context.layout = _layout(self._decoder.layout)
         context.format = encoder.sample_format
         context.time_base = Fraction(1, rate)
         context.bit_rate = encoder.bit_rate * context.layout.nb_channels

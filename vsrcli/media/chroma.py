@@ -1,7 +1,7 @@
 """Resampling of chroma planes, so that enlarging and reducing them again loses nothing.
 
 Along one axis, `factor` (2 or 4) luma samples share a chroma sample, and the chroma location says
-where it sits among them (ITU-T H.273, figure 10):
+where it sits among them (the chroma sample location type of ITU-T H.273):
 
     start    on the first of them          left, top
     middle   half-way between the ends     center, or the axis that the location does not name
@@ -17,7 +17,8 @@ video that no network touched keeps its chroma whatever the content, noise inclu
                  reduce: the mean of the cell (the usual box). For factor 2: the biorthogonal
                  spline pair 1/3 of Cohen, Daubechies and Feauveau (1992).
 
-Both overshoot a step by an eighth of its height at most; nothing here clips.
+At a step they overshoot by an eighth of its height (by less than a fifth for factor 4); nothing
+here clips.
 """
 
 from __future__ import annotations

@@ -108,8 +108,8 @@ def _yuv_to_rgb(
         first, last = max(0, (start >> shift_y) - 1), (stop >> shift_y) + 1
         above = start - (first << shift_y)
         below = min(height, min(last, planes[1].shape[0]) << shift_y)
-        codes = torch.stack((planes[1][first:last], planes[2][first:last]))
-        chroma = codes.to(torch.float32).sub_(numbers.offsets[1])
+        codes = [plane[first:last].to(torch.float32) for plane in planes[1:3]]
+        chroma = torch.stack(codes).sub_(numbers.offsets[1])
         chroma = enlarge(chroma, -2, below - start + above, 1 << shift_y, site_y)
         chroma = chroma[:, above : above + stop - start]
         cb, cr = enlarge(chroma, -1, width, 1 << shift_x, site_x)

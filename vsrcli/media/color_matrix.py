@@ -18,12 +18,12 @@ LUMA_WEIGHTS: dict[Matrix, tuple[float, float]] = {
     Matrix.SMPTE240M: (0.212, 0.087),
     Matrix.BT2020_NCL: (0.2627, 0.0593),
 }
-"""(Kr, Kb): the shares of red and blue in luma; ITU-T H.273, table 4."""
+"""(Kr, Kb): the shares of red and blue in luma; ITU-T H.273, table of MatrixCoefficients."""
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """What code values of one format and range mean; ITU-T H.273, equations 20 to 37."""
+    """What code values of one format and range mean; ITU-T H.273, section 8.3."""
 
     luma_scale: float
     """Codes from black to white; also of R, G and B."""
@@ -85,7 +85,7 @@ def _rows(matrix: list[list[float]]) -> tuple[Row, Row, Row]:
 
 def _analog(matrix: Matrix) -> tuple[list[list[float]], list[list[float]]]:
     """The 3x3 matrices R'G'B' -> Y'PbPr and back; Y' in [0, 1], Pb and Pr in [-0.5, 0.5]."""
-    if matrix is Matrix.YCGCO:  # ITU-T H.273, equations 50 to 56: Cg stands in Cb's place
+    if matrix is Matrix.YCGCO:  # Cg stands in Cb's place
         return (
             [[0.25, 0.5, 0.25], [-0.25, 0.5, -0.25], [0.5, 0.0, -0.5]],
             [[1.0, -1.0, 1.0], [1.0, 1.0, 0.0], [1.0, -1.0, -1.0]],

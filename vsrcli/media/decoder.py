@@ -135,39 +135,38 @@ class Decoder:
 
     def _decode(self) -> Iterator[VideoFrame]:
         shown: int | None = None
+        lost_before = 0
+        for batch in self._batches():
+            for frame in batch:
+                frame.pts = self._times.of(frame)
+                shown = frame.pts if frame.pts is not None else shown
+                lost_before = self.lost
+                yield frame
+        held_back = any(shown is None or pts > shown for pts in self._sent)
+        if held_back and not self.single_thread:
+            self.lost = lost_before
+            yield from self._last_frames(shown)
+
+    def _batches(self) -> Iterator[list[VideoFrame]]:
+        """What each packet brings out of the decoder, and what was still inside at the end."""
         for packet in self._packets():
             if packet.pts is not None and not packet.is_discard:
                 self._sent.append(packet.pts)
             try:
-                frames = self._stream.decode(packet)
+                yield self._stream.decode(packet)
             except av.FFmpegError as error:
                 self._fail(packet.pts, error)
-                continue
-            for frame in frames:
-                frame.pts = self._times.of(frame)
-                shown = frame.pts if frame.pts is not None else shown
-                yield frame
-        drained: list[VideoFrame] = []
-        failure: av.FFmpegError | None = None
         try:
-            drained = self._stream.decode(None)
+            yield self._stream.decode(None)
         except av.FFmpegError as error:
-            failure = error
-        for frame in drained:
-            frame.pts = self._times.of(frame)
-            shown = frame.pts if frame.pts is not None else shown
-            yield frame
-        held_back = any(shown is None or pts > shown for pts in self._sent)
-        if held_back and not self.single_thread:
-            yield from self._last_frames(shown)
-        elif failure is not None:
-            self._fail(None, failure)
+            self._fail(None, error)
 
     def _last_frames(self, after: int | None) -> Iterator[VideoFrame]:
         """Frames that a failure at the end of the file kept inside the decoder.
 
         With frame threads many frames are still inside when the file ends, and a failure among
-        them hides the ones behind it; a second decoder with one thread gets at those.
+        them hides the ones behind it; a second decoder with one thread gets at those, and counts
+        the failures after the last frame shown anew.
         """
         again = Decoder(self.path, self.allow_protocols, single_thread=True)
         again._count_after = after

@@ -102,11 +102,11 @@ class Frame:
 
     @property
     def width(self) -> int:
-        return self.planes[0].shape[1]
+        return int(self.planes[0].shape[1])
 
     @property
     def height(self) -> int:
-        return self.planes[0].shape[0]
+        return int(self.planes[0].shape[0])
 
     @property
     def seconds(self) -> float:

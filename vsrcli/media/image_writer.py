@@ -14,7 +14,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from vsrcli.errors import OutputError, UsageError
 from vsrcli.media.encoders import EncodeOptions, EncoderPlan, Picture, open_encoder, try_encoder
-from vsrcli.media.formats import frame_to_av, pixel_format
+from vsrcli.media.formats import frame_to_av, pixel_format, tag_av
 from vsrcli.media.frame import ChromaLocation, ColorSpec, Frame, Matrix, PixelFormat, Range
 from vsrcli.media.output import write_failure
 
@@ -111,6 +111,10 @@ def _stored(image: _Image, picture: Picture) -> tuple[PixelFormat, str, ColorSpe
     deep = image.deep and source.bits > 8
     alpha = image.alpha and source.alpha
     color = replace(picture.color, matrix=Matrix.RGB, range=Range.FULL)
+    if not (color.is_hdr or color.primaries == 9):
+        # Viewers show an untagged image as video players show BT.709; a tag makes some of them
+        # apply the camera's curve instead, and the image brighter than the video.
+        color = replace(color, primaries=2, transfer=2)
     if image.encoder == "libwebp":
         return pixel_format("gbrap" if alpha else "gbrp"), "bgra", color
     planar = {(False, False): "gbrp", (False, True): "gbrap"}
@@ -146,6 +150,7 @@ class ImageWriter:
         elif self.frames:
             raise OutputError("more than one frame for one image: name the output out/%06d.png")
         picture = _packed(frame, self._plan.pix_fmt)
+        tag_av(picture, self._plan.color)
         picture.pts = self.frames
         picture.time_base = 1 / self._plan.rate
         try:

@@ -61,7 +61,10 @@ def is_image_source(source: str | os.PathLike[str]) -> bool:
     path = Path(source)
     if path.is_dir() or (_PLACEHOLDER.search(path.name) and not path.exists()):
         return True
-    return path.is_file() and codec_of(path) is not None
+    try:
+        return path.is_file() and codec_of(path) is not None
+    except OSError:  # unreadable: whoever opens it says so
+        return False
 
 
 class ImageSequence:

@@ -74,9 +74,9 @@ def codec_of(file: Path) -> str | None:
     An animated PNG is no still image.
     """
     with file.open("rb") as stream:
-        head = stream.read(64)
+        head = stream.read(4096)
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return None if head[37:41] == b"acTL" else "png"
+        return None if b"acTL" in head.partition(b"IDAT")[0] else "png"
     if head.startswith(b"\xff\xd8\xff"):
         return "mjpeg"
     if head.startswith((b"II*\0", b"MM\0*")):

@@ -12,23 +12,15 @@ from typing import Any, Literal, cast
 import av
 from av.container import InputContainer
 from av.container.core import Flags
-from av.stream import Stream
 from av.video.stream import VideoStream
 
 from vsrcli.errors import InputError
 from vsrcli.media.access import MAX_PIXELS, check_size, open_input
 from vsrcli.media.color_guess import guess
+from vsrcli.media.describe import describe, to_json
 from vsrcli.media.formats import color_of_av, pixel_format, planar_format
 from vsrcli.media.frame import ChromaLocation, ColorSpec, Matrix, Range
-from vsrcli.media.info import (
-    AudioInfo,
-    Chapter,
-    MediaInfo,
-    OtherInfo,
-    StreamInfo,
-    SubtitleInfo,
-    VideoInfo,
-)
+from vsrcli.media.info import MediaInfo, VideoInfo
 from vsrcli.media.sidedata import (
     chroma_location_of,
     content_light_from,
@@ -36,6 +28,9 @@ from vsrcli.media.sidedata import (
     orientation_from,
     side_data_of,
 )
+from vsrcli.media.stream_info import chapters_of, common_fields, disposition_of, stream_info
+
+__all__ = ["choose_video", "clock_origin", "describe", "is_variable", "probe", "to_json"]
 
 RATE_PACKETS = 200
 """So many packets are looked at to tell a variable frame rate."""
@@ -48,7 +43,6 @@ MAX_PACKETS = 2000
 MAX_SECONDS = 10.0
 """What a look at the first frames may cost at most."""
 
-_BITMAP_SUBTITLES = {"dvd_subtitle", "dvb_subtitle", "hdmv_pgs_subtitle", "xsub"}
 _FIELD_ORDERS: tuple[Literal["unknown", "progressive", "tt", "bb", "tb", "bt"], ...] = (
     "unknown", "progressive", "tt", "bb", "tb", "bt",
 )  # fmt: skip
@@ -66,7 +60,7 @@ def probe(source: str | os.PathLike[str], allow_protocols: Sequence[str] = ()) -
         check_size(path, stream.codec_context.width, stream.codec_context.height)
         location = chroma_location_of(container, stream.index)
         start_time = clock_origin(container)
-        others = {one.index: _stream_info(one) for one in container.streams if one != stream}
+        others = {one.index: stream_info(one) for one in container.streams if one != stream}
         container.flags &= ~cast(int, Flags.gen_pts.value)  # only times that the file has
         opening = _look(container, stream)
         if not opening.frames:
@@ -82,7 +76,7 @@ def probe(source: str | os.PathLike[str], allow_protocols: Sequence[str] = ()) -
             size=container.size,
             bit_rate=container.bit_rate or None,
             metadata=dict(container.metadata),
-            chapters=_chapters(container),
+            chapters=chapters_of(container),
             video=video,
             streams=tuple(streams),
             warnings=_warnings(video, opening),
@@ -94,7 +88,7 @@ def choose_video(container: InputContainer, path: str) -> VideoStream:
 
     InputError when there is none, or none that this FFmpeg can decode.
     """
-    videos = [s for s in container.streams.video if "attached_pic" not in _disposition(s)]
+    videos = [s for s in container.streams.video if "attached_pic" not in disposition_of(s)]
     if not videos:
         covers = " but a cover picture" if container.streams.video else ""
         held = sorted({s.type for s in container.streams if s.type != "video"})
@@ -106,7 +100,7 @@ def choose_video(container: InputContainer, path: str) -> VideoStream:
     return max(
         decodable,
         key=lambda s: (
-            "default" in _disposition(s),
+            "default" in disposition_of(s),
             s.codec_context.width * s.codec_context.height,
             -s.index,
         ),
@@ -214,7 +208,7 @@ def _video_info(
     tagged = _tags(stream, frame, location)
     color, guesses = guess(frame.width, frame.height, tagged, form)
     return VideoInfo(
-        **_common(stream),
+        **common_fields(stream),
         profile=context.profile,
         width=frame.width,
         height=frame.height,
@@ -265,63 +259,3 @@ def _warnings(video: VideoInfo, opening: _Opening) -> tuple[str, ...]:
     if "DYNAMIC_HDR_PLUS" in side_data:
         warnings.append("its HDR10+ metadata is left out")
     return tuple(warnings)
-
-
-def _stream_info(stream: Stream) -> StreamInfo:
-    common = _common(stream)
-    if stream.type == "audio" and stream.codec_context is not None:
-        audio = cast(av.AudioStream, stream)
-        return AudioInfo(
-            **common,
-            profile=audio.profile,
-            sample_rate=audio.codec_context.sample_rate,
-            channels=audio.codec_context.channels,
-            layout=audio.codec_context.layout.name,
-            bit_rate=audio.codec_context.bit_rate or None,
-        )
-    if stream.type == "subtitle":
-        return SubtitleInfo(**common, bitmap=common["codec"] in _BITMAP_SUBTITLES)
-    kind: Literal["cover", "video", "attachment", "data", "unknown"] = "unknown"
-    if stream.type == "video":
-        kind = "cover" if "attached_pic" in common["disposition"] else "video"
-    elif stream.type in ("attachment", "data"):
-        kind = stream.type
-    tags = stream.metadata
-    return OtherInfo(
-        **common, kind=kind, file_name=tags.get("filename"), mime_type=tags.get("mimetype")
-    )
-
-
-def _common(stream: Stream) -> dict[str, Any]:
-    """The fields of a StreamInfo."""
-    base = stream.time_base or Fraction(1, av.time_base)
-    context = cast("av.CodecContext | None", stream.codec_context)
-    name = context.codec.canonical_name if context is not None else None
-    if name is None and stream.type == "data":
-        name = stream.name
-    return {
-        "index": stream.index,
-        "codec": name or "unknown",
-        "time_base": base,
-        "start": stream.start_time,
-        "duration": None if stream.duration is None else stream.duration * base,
-        "language": None if stream.language in (None, "und", "") else stream.language,
-        "disposition": _disposition(stream),
-        "metadata": dict(stream.metadata),
-    }
-
-
-def _disposition(stream: Stream) -> tuple[str, ...]:
-    flags = int(stream.disposition)
-    return tuple(flag.name for flag in type(stream.disposition) if flag.value & flags and flag.name)
-
-
-def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
-    return tuple(
-        Chapter(
-            start=chapter["start"] * (chapter["time_base"] or Fraction(1, av.time_base)),
-            end=chapter["end"] * (chapter["time_base"] or Fraction(1, av.time_base)),
-            metadata=chapter["metadata"],
-        )
-        for chapter in container.chapters()
-    )

@@ -22,6 +22,9 @@ from vsrcli.media.timing import TimedPicture, TimingRepairs, ticks, timed
 
 Seconds = Fraction | float
 
+SHORT = Fraction(1, 2)
+"""Seconds that may be missing at the end without a word."""
+
 
 class FrameSource(Protocol):
     """Frames in presentation order, once: a video file or a sequence of images."""
@@ -107,8 +110,7 @@ class VideoReader:
         first = self.info.video.start or 0
         decoded = self._decoder.frames(self._seek_target(step))
         alike = self._alike(self._counted(decoded))
-        even = self.info.video.variable_rate is False
-        pictures = timed(alike, step, first, even, repairs)
+        pictures = timed(alike, step, first, repairs)
         whole = deinterlaced(pictures, self._deinterlace, self.time_base)
         count = 0
         form = None
@@ -123,13 +125,15 @@ class VideoReader:
                 self.time_base,
                 picture.duration,
             )
-        self.warnings += repairs.words()
+        self.warnings += repairs.words(self.lost)
         if self._damaged:
             self.warnings.append(f"{self._damaged} frames are damaged; they were kept")
         if self.lost:
             self.warnings.append(f"{self.lost} packets could not be decoded; their frames are lost")
         if not count:
             raise InputError(self._nothing())
+        if self._end is None:
+            self._check_length(picture)
 
     def _counted(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
         """The frames, with `lost` kept up to date and damaged ones counted."""
@@ -161,6 +165,22 @@ class VideoReader:
                 like.height,
                 planar_format(like.format.name),
                 interpolation="BICUBIC",
+            )
+
+    def _check_length(self, last: TimedPicture) -> None:
+        """Say so when the video ends well before the container says it does."""
+        video = self.info.video
+        claims = [video.duration]
+        if not self.info.audio:  # sound may go on after the picture
+            claims.append(self.info.duration)
+        known = [claim for claim in claims if claim is not None]
+        end = (last.pts + last.duration) * self.time_base
+        length = end - (video.start or 0) * self.time_base
+        # Matroska counts its length from zero, others from the first frame.
+        if known and min(known) - max(end, length) > SHORT:
+            self.warnings.append(
+                f"the video ends after {float(length):.3f} s, but the file claims"
+                f" {float(min(known)):.3f} s: it was cut short"
             )
 
     def _step(self) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import av
 from av.audio.stream import AudioStream
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import AttachmentStream, Discard, Disposition, Stream
 
@@ -38,6 +38,9 @@ _TRANSPORT = {
 
 _SEEK_BACK = 10
 """Seconds before a cut from which packets are read, since a subtitle may begin before it."""
+
+_MOST_FAILURES = 100
+"""Failures to read after which the rest of the source is given up."""
 
 _AHEAD = 3
 """Seconds by which a stream may be read ahead while another one has a gap."""
@@ -85,6 +88,9 @@ class CarriedStreams:
             raise UsageError(f"--audio {audio}: choose copy, none or one of {', '.join(ENCODERS)}")
         self.notes: list[str] = []
         """What was converted or left out, a line each."""
+        self.warnings: list[str] = []
+        """What went wrong on the way, a line each; complete once finished."""
+        self._lost = 0
         self._cut = cut or Cut()
         self._container = container
         self._audio = audio
@@ -103,6 +109,13 @@ class CarriedStreams:
         except BaseException:
             self._input.close()
             raise
+        if self.drops_timecode and _timecodes(self._input):
+            self.notes.append("the timecode is left out: it counts from before the cut")
+
+    @property
+    def drops_timecode(self) -> bool:
+        """Whether the source's timecode is wrong for the output."""
+        return self._cut.start is not None
 
     @property
     def has_cover(self) -> bool:
@@ -131,7 +144,11 @@ class CarriedStreams:
         for packet in self._packets:
             self._mux(packet)
         for carrier in self._carriers.values():
-            self._output.mux(carrier.flush())
+            self._write(carrier.flush())
+        if self._lost:
+            self.warnings.append(
+                f"{self._lost} damaged packets of audio, subtitles or data were left out"
+            )
 
     def close(self) -> None:
         """Close the source."""
@@ -204,17 +221,35 @@ class CarriedStreams:
                 self._input.seek(int((self._cut.start - _SEEK_BACK) * av.time_base))
         # Saves reading most of the file where the format has an index.
         self._input.streams[video_index].discard = Discard.all
-        for packet in self._input.demux(wanted):
-            # The last ones, without content, only say that the file is at its end.
-            if packet.size or packet.pts is not None:
-                yield packet
+        end = math.inf if self._cut.end is None else self._cut.end + _SEEK_BACK
+        failures = 0
+        while failures < _MOST_FAILURES:
+            try:
+                for packet in self._input.demux(wanted):
+                    if packet.pts is not None and packet.pts * packet.time_base > end:
+                        return
+                    # The last ones, without content, only say that the file is at its end.
+                    if packet.size or packet.pts is not None:
+                        yield packet
+                return
+            except av.FFmpegError:
+                failures += 1
+                self._lost += 1
 
     def _mux(self, packet: Packet[Stream]) -> None:
         index = packet.stream_index
         time = packet.dts if packet.dts is not None else packet.pts
         if time is not None:
             self._reached[index] = time * packet.time_base - self._cut.shift
-        self._output.mux(self._carriers[index].take(packet))
+        self._write(self._carriers[index].take(packet))
+
+    def _write(self, packets: Sequence[Packet[Stream]]) -> None:
+        for packet in packets:
+            try:
+                self._output.mux(packet)
+            except (av.InvalidDataError, av.ArgumentError):
+                # The muxer looks into some packets and refuses damaged ones.
+                self._lost += 1
 
     def _behind(self, until: Fraction) -> bool:
         """Whether some stream has not been read up to `until`."""
@@ -257,6 +292,11 @@ def _fits(stream: Stream, container: str) -> bool:
 
 def _holds_cover(stream: Stream, container: str) -> bool:
     return container in ("mp4", "matroska") and _codec_name(stream) in ("mjpeg", "png")
+
+
+def _timecodes(source: InputContainer) -> bool:
+    tagged = (source.metadata, *(stream.metadata for stream in source.streams))
+    return any("timecode" in (key.lower() for key in tags) for tags in tagged)
 
 
 def _is_rebuilt(stream: Stream) -> bool:

@@ -9,13 +9,13 @@ _STATISTICS = {"bps", "duration", "number_of_frames", "number_of_bytes"}
 """What Matroska muxers count at the end; a cut makes them wrong."""
 _OF_THE_ENCODING = {"encoder", "rotate", "encoder_options", "encoding_settings"}
 
-_TERMINOLOGIC = {
-    "alb": "sqi", "arm": "hye", "baq": "eus", "bur": "mya", "chi": "zho", "cze": "ces",
-    "dut": "nld", "fre": "fra", "geo": "kat", "ger": "deu", "gre": "ell", "ice": "isl",
-    "mac": "mkd", "may": "msa", "per": "fas", "rum": "ron", "slo": "slk", "tib": "bod",
-    "wel": "cym",
+_QUICKTIME_LANGUAGES = {
+    "bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq",
+    "fas": "per", "fre": "fra", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac",
+    "msa": "may", "mya": "bur", "nld": "dut", "rum": "ron", "slo": "slk", "sqi": "alb",
+    "swe": "sve", "zho": "chi",
 }  # fmt: skip
-"""ISO 639-2 has two codes for these languages; QuickTime's table knows the second ones only."""
+"""ISO 639-2 has two codes for some languages; libav's table for MOV knows only these ones."""
 
 _ITUNES = {
     "title", "artist", "album_artist", "composer", "album", "date", "encoding_tool", "comment",
@@ -41,8 +41,9 @@ def video_tags(source: Mapping[str, str], container: str, encoder: str) -> dict[
 def carried_tags(source: Mapping[str, str], container: str) -> dict[str, str]:
     """The tags of a stream that is handed on, without its statistics."""
     kept = {key: value for key, value in source.items() if not _is_statistic(key)}
-    if container == "mov" and kept.get("language") in _TERMINOLOGIC:
-        kept["language"] = _TERMINOLOGIC[kept["language"]]
+    language = kept.get("language")
+    if container == "mov" and language is not None:
+        kept["language"] = _QUICKTIME_LANGUAGES.get(language, language)
     return kept
 
 
@@ -56,9 +57,11 @@ def muxer_options(container: str, tags: Mapping[str, str], cover: bool) -> dict[
     """libav's options for writing a container that holds `tags` and perhaps a cover picture."""
     if container not in ("mp4", "mov"):
         return {}
+    # Edit lists, which say where a track begins, count in this clock; libav's own is 1/1000 s.
+    options = {"movie_timescale": "90000"}
     flags = "+faststart" if container == "mp4" else ""
     # The other way of writing tags takes any key, but fewer players read it, and it has no place
     # for a cover.
-    if not cover and any(key not in _ITUNES for key in tags):
+    if not cover and any(key.lower() not in _ITUNES for key in tags):
         flags += "+use_metadata_tags"
-    return {"movflags": flags} if flags else {}
+    return {**options, "movflags": flags} if flags else options

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from av.video.frame import VideoFrame
+
+MOST_STEPS = 1000
+"""So many different distances in time are told apart; a rate with more is not even."""
 
 
 @dataclass(frozen=True)
@@ -26,31 +30,46 @@ class TimingRepairs:
     """Frames without a time among frames that have one, or all of them."""
     backward: int = 0
     """Frames that were not later than the one before."""
-    absent: int = 0
-    """Frames for which there is room at a constant rate, but which are not there."""
+    steps: Counter[int] = field(default_factory=Counter)
+    """How often each distance between neighbours occurs, in ticks."""
 
-    def words(self) -> list[str]:
-        """A sentence for each of them."""
+    def absent(self) -> int:
+        """Frames for which there is room in a rate that is even but for a few gaps."""
+        if not self.steps:
+            return 0
+        usual = self.steps.most_common(1)[0][0]
+        regular = gaps = missing = 0
+        for step, count in self.steps.items():
+            times = round(step / usual)
+            if times < 1 or abs(step - times * usual) > times:
+                return 0
+            regular += count if times == 1 else 0
+            gaps += count if times > 1 else 0
+            missing += (times - 1) * count
+        return missing if 20 * gaps <= regular else 0
+
+    def words(self, lost: int) -> list[str]:
+        """A sentence for each kind of fault; `lost` frames are known of and said elsewhere."""
         words = []
         if self.missing:
             words.append(f"{self.missing} frames had no time stamp; they were spaced evenly")
         if self.backward:
-            words.append(f"{self.backward} frames were not later than the one before; moved on")
-        if self.absent:
             words.append(
-                f"about {self.absent} frames are missing in the file; those before stay on"
+                f"{self.backward} frames were not later than the one before; moved just behind it"
             )
+        if (absent := self.absent() - lost) > 0:
+            words.append(f"about {absent} frames are missing in the file; those before stay on")
         return words
 
 
 def timed(
-    frames: Iterable[VideoFrame], step: int, first: int, even: bool, repairs: TimingRepairs
+    frames: Iterable[VideoFrame], step: int, first: int, repairs: TimingRepairs
 ) -> Iterator[TimedPicture]:
     """The frames with times that grow and with durations that reach to the next frame.
 
     A frame without a time comes one frame after the last (`first` for the very first). A time that
     does not grow becomes the last one plus one tick. The last frame lasts as long as it says, or
-    `step` ticks, the average. `even` says that the rate is constant, so that gaps are faults.
+    `step` ticks, the average.
     """
     last: tuple[VideoFrame, int] | None = None
     untimed, any_time = 0, False
@@ -67,8 +86,8 @@ def timed(
             if pts <= last[1]:
                 repairs.backward += 1
                 pts = last[1] + 1
-            if even:
-                repairs.absent += max(0, round((pts - last[1]) / step) - 1)
+            if len(repairs.steps) < MOST_STEPS:
+                repairs.steps[pts - last[1]] += 1
             yield TimedPicture(last[0], last[1], pts - last[1])
         last = (frame, pts)
     if not any_time:

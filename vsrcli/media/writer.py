@@ -21,6 +21,7 @@ from vsrcli.media.encoders import EncoderPlan, open_encoder
 from vsrcli.media.formats import frame_to_av, tag_av
 from vsrcli.media.frame import Frame, Samples
 from vsrcli.media.info import VideoInfo
+from vsrcli.media.matroska import set_sample_aspect_ratio
 from vsrcli.media.output import write_failure
 from vsrcli.media.streams import CarriedStreams
 from vsrcli.media.tags import global_tags, muxer_options, video_tags
@@ -73,7 +74,10 @@ class MovieWriter:
 
         Raises OutputError when the encoder or the container refuses."""
         self.frames = 0
+        self.notes: list[str] = []
+        """What could not be written as asked, a line each; complete once closed."""
         self._closed = False
+        self._aspect = sample_aspect_ratio
         self._plan = plan
         self._path = path
         self._target = target or path
@@ -84,7 +88,8 @@ class MovieWriter:
         self._carried = carried
         self._packets = 0
         cover = carried is not None and carried.has_cover
-        tags = global_tags(metadata or {})
+        self._stale = {"timecode"} if carried is not None and carried.drops_timecode else set()
+        tags = self._fresh(global_tags(metadata or {}))
         self._output = av.open(
             os.fspath(path),
             "w",
@@ -116,11 +121,15 @@ class MovieWriter:
             stream.codec_context.codec_tag = "hvc1"
         open_encoder(stream.codec_context, plan, self._time_base)
         source_tags = video.metadata if video else {}
-        stream.metadata.update(video_tags(source_tags, self._output.format.name, plan.encoder))
+        tags = video_tags(source_tags, self._output.format.name, plan.encoder)
+        stream.metadata.update(self._fresh(tags))
         if video:
             names = (name for name in video.disposition if name in Disposition.__members__)
             stream.disposition = Disposition(sum(Disposition[name] for name in names))
         return stream
+
+    def _fresh(self, tags: dict[str, str]) -> dict[str, str]:
+        return {key: value for key, value in tags.items() if key.lower() not in self._stale}
 
     def write(self, frame: Frame) -> None:
         """Encode a frame. Frames come in the order in which they are shown."""
@@ -159,13 +168,25 @@ class MovieWriter:
             if self._carried is not None:
                 self._carried.finish()
             self._output.close()
-        except (av.FFmpegError, ValueError) as error:
+            self._finish_matroska()
+        except (av.FFmpegError, ValueError, OSError) as error:
             self._abort()
             raise self._failure(error) from error
         if self._packets != self.frames:
             raise OutputError(
                 f"{self._plan.encoder} returned {self._packets} of {self.frames} frames: "
                 "please report this with the command line"
+            )
+
+    def _finish_matroska(self) -> None:
+        if self._aspect in (None, 1):
+            return
+        assert self._aspect is not None
+        if self._output.format.name not in ("matroska", "webm"):
+            return
+        if not set_sample_aspect_ratio(self._path, self._aspect):
+            self.notes.append(
+                f"{self._target} does not say that samples are {self._aspect} as wide as high"
             )
 
     def _mux(self, packet: Packet[VideoStream]) -> None:

@@ -22,7 +22,9 @@ from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.degradation import degrade
 from vsrcli.training.recipes import Recipe
 from vsrcli.training.synthesis import ClipSource
+from vsrcli.zoo.weights import save_weights
 
+CHECKPOINT = "checkpoint.pt"
 _LOG_EVERY = 20.0
 _LEAST_RATE = 0.01
 
@@ -171,7 +173,7 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     training = Training(recipe, device)
-    checkpoint = out / "checkpoint.pt"
+    checkpoint = out / CHECKPOINT
     if checkpoint.exists():
         training.restore(torch.load(checkpoint, map_location=device, weights_only=True))
     source = ClipSource(data.on(device), recipe.patch * recipe.scale, recipe.moved_share)
@@ -220,6 +222,23 @@ def load_average(path: Path) -> tuple[TGA, dict[str, Any]]:
     network = TGA(TGAConfig(**state["recipe"]["network"]))
     network.load_state_dict(state["average"])
     return network.eval(), {key: state[key] for key in ("recipe", "step", "seconds")}
+
+
+def export(run: Path, target: Path) -> None:
+    """Write the averaged network of the training in folder `run` as a weights file."""
+    network, facts = load_average(run / CHECKPOINT)
+    recipe = facts["recipe"]
+    save_weights(
+        target,
+        network,
+        {
+            "recipe": recipe["name"],
+            "scale": str(recipe["scale"]),
+            "degradation": recipe["degradation"],
+            "training": f"{facts['step']} steps of {recipe['batch']} patches of 7 frames of "
+            f"{recipe['patch']}x{recipe['patch']}, {facts['seconds'] / 60:.0f} minutes",
+        },
+    )
 
 
 class _Log:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vsrcli.errors import UsageError
 from vsrcli.networks.tga import LITE, PUBLISHED, TGAConfig
 from vsrcli.training.degradation import Degradation
 
@@ -38,3 +39,11 @@ RECIPES = {
         Recipe("tga", PUBLISHED),
     )
 }
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe called `name`; raises UsageError with the good names."""
+    recipe = RECIPES.get(name)
+    if recipe is None:
+        raise UsageError(f"No recipe for {name!r}; choose one of {', '.join(RECIPES)}")
+    return recipe
