@@ -14,14 +14,12 @@ TINY = TGAConfig(features=8, growth=4, intra_blocks=2, inter_blocks=1, up_featur
 
 def tiny_tga(seed: int = 0) -> TGA:
     """A TGA that changes pictures visibly and depends on all seven frames."""
-    generator = torch.Generator().manual_seed(seed)
-    network = TGA(TINY).eval()
-    with torch.no_grad():
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(seed)
+        network = TGA(TINY).eval()
         for parameter in network.parameters():
             if parameter.dim() >= 4:
-                fan_in = parameter[0].numel()
-                noise = torch.randn(parameter.shape, generator=generator)
-                parameter.copy_(noise * (2 / fan_in) ** 0.5)
+                parameter.normal_(0, (2 / parameter[0].numel()) ** 0.5)
         network.conv3d_r3.weight.mul_(0.1)
     return network
 

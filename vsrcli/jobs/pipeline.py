@@ -112,11 +112,14 @@ def run_segment(
 
     def guarded(work: Callable[[], None]) -> Callable[[], None]:
         def run() -> None:
+            # Colour conversion works in strips too small to share: one thread is fastest, and
+            # leaves the others to the network and the codecs. It holds for this thread alone.
+            torch.set_num_threads(1)
             try:
                 work()
             except Stopped:
                 pass
-            except BaseException as error:  # noqa: BLE001 - raised again by the job's own thread
+            except BaseException as error:  # raised again by the job's own thread
                 failures.append(error)
                 decoded.stop()
                 restored.stop()

@@ -42,6 +42,8 @@ class _Element:
     """Where it begins, in its parent's body."""
     length: int
     """With its header."""
+    width: int
+    """Bytes of the header that tell the size, which the muxer makes wider than needed."""
 
 
 def set_sample_aspect_ratio(path: Path, aspect: Fraction) -> bool:
@@ -59,13 +61,13 @@ def set_sample_aspect_ratio(path: Path, aspect: Fraction) -> bool:
         if [element.id for element in found] != [_SEEK_HEAD, _VOID, _INFO, _TRACKS]:
             return False
         seek_head, void, info, tracks = found
-        changed = _checked(_TRACKS, _with_display_size(tracks.body, aspect))
+        changed = _checked(tracks, _with_display_size(tracks.body, aspect))
         growth = len(changed) - tracks.length
-        # The smallest padding is an identifier and a size.
-        if void.length - growth < 10:
+        # The smallest padding is an identifier and a size of eight bytes.
+        if not 0 <= growth <= void.length - 9:
             return False
         padding = _VOID + _size(void.length - growth - 9, 8) + bytes(void.length - growth - 9)
-        moved = _checked(_SEEK_HEAD, _moved(seek_head.body, growth))
+        moved = _checked(seek_head, _moved(seek_head.body, growth))
         region = moved + padding + head[base + info.begin : base + info.begin + info.length]
         region += changed
         assert len(moved) == seek_head.length
@@ -88,13 +90,13 @@ def _with_display_size(tracks: bytes, aspect: Fraction) -> bytes:
             width = round(numbers[_PIXEL_WIDTH] * aspect)
             # The muxer says "unknown" here.
             kept = [e for e in _elements(video.body) if e.id not in _DISPLAY]
-            sized = b"".join(_element(e.id, e.body) for e in kept)
+            sized = b"".join(_element(e.id, e.body, e.width) for e in kept)
             sized += _number(_DISPLAY_WIDTH, width)
             sized += _number(_DISPLAY_HEIGHT, numbers[_PIXEL_HEIGHT])
             end = video.begin + video.length
-            body = body[: video.begin] + _element(_VIDEO, sized) + body[end:]
+            body = body[: video.begin] + _element(_VIDEO, sized, video.width) + body[end:]
             done = True
-        parts.append(_element(track.id, body))
+        parts.append(_element(track.id, body, track.width))
     return b"".join(parts)
 
 
@@ -108,18 +110,19 @@ def _moved(seek_head: bytes, growth: int) -> bytes:
             if target.body in (_INFO, _TRACKS):
                 value = int.from_bytes(position.body, "big") - growth
                 value_bytes = value.to_bytes(len(position.body), "big")
-                body = body[: position.begin] + _element(_SEEK_POSITION, value_bytes)
-        parts.append(_element(entry.id, body))
+                body = body[: position.begin]
+                body += _element(_SEEK_POSITION, value_bytes, position.width)
+        parts.append(_element(entry.id, body, entry.width))
     return b"".join(parts)
 
 
-def _checked(name: bytes, body: bytes) -> bytes:
-    """The element, its checksum made anew if it begins with one."""
+def _checked(element: _Element, body: bytes) -> bytes:
+    """The element with another body, its checksum made anew if it begins with one."""
     first = next(_elements(body))
     if first.id == _CRC:
         rest = body[first.length :]
         body = _element(_CRC, zlib.crc32(rest).to_bytes(4, "little")) + rest
-    return _element(name, body)
+    return _element(element.id, body, element.width)
 
 
 def _elements(data: bytes) -> Iterator[_Element]:
@@ -134,7 +137,8 @@ def _elements(data: bytes) -> Iterator[_Element]:
         position += width
         if position + size > len(data):
             return
-        yield _Element(name, data[position : position + size], begin, position + size - begin)
+        end = position + size
+        yield _Element(name, data[position:end], begin, end - begin, width)
         position += size
 
 
@@ -147,8 +151,10 @@ def _size(value: int, width: int) -> bytes:
     return (value | 1 << 7 * width).to_bytes(width, "big")
 
 
-def _element(name: bytes, body: bytes) -> bytes:
-    width = next(width for width in range(1, 9) if len(body) < (1 << 7 * width) - 1)
+def _element(name: bytes, body: bytes, width: int = 1) -> bytes:
+    """The element; its size takes `width` bytes, or as many as it needs."""
+    while len(body) >= (1 << 7 * width) - 1:
+        width += 1
     return name + _size(len(body), width) + body
 
 

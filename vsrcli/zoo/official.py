@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import zipfile
 from collections.abc import Mapping
 from io import BytesIO
@@ -10,11 +9,10 @@ from pathlib import Path
 from typing import IO
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vsrcli.errors import UsageError, WeightsError
+from vsrcli.errors import UsageError, VsrError, WeightsError
 from vsrcli.networks.tga import PUBLISHED, PUBLISHED_DILATED, TGA
 from vsrcli.zoo.weights import Network, load_state
 
@@ -75,12 +73,11 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"No checkpoint file {path}")
     try:
         found = load_file(path) if path.suffix == ".safetensors" else _read_torch(path)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, SafetensorError) as error:
+    except VsrError:
+        raise
+    except Exception as error:  # a damaged file can fail anywhere inside the unpickler
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} is not a checkpoint of plain tensors ({reason})") from None
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} is a damaged checkpoint ({reason})") from None
+        raise WeightsError(f"{path} is not a whole file of plain tensors ({reason})") from None
     for wrapper in ("state_dict", "model", "params"):
         if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
             found = found[wrapper]
