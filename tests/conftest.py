@@ -32,4 +32,3 @@ def real_clip() -> torch.Tensor:
     """The first 12 frames of the example, (T, 3, 90, 160) in [0, 1]."""
     frames = raw_frames(EXAMPLE, "rgb24", 160, 90)[:12]
     return torch.from_numpy(frames.copy()).permute(0, 3, 1, 2) / 255
-

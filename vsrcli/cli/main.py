@@ -61,7 +61,7 @@ def run() -> NoReturn:
         _fail(error, "Interrupted; nothing was written", INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has left: there is nobody to tell.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         sys.exit(1)
     except Exception as error:
         reason = " ".join(str(error).split()) or "no reason given"

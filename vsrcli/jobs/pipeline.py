@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vsrcli.jobs.channel import Channel, Stopped
-from vsrcli.media.color import from_rgb, to_rgb
+from vsrcli.media.color import alpha_of, from_rgb, to_rgb
 from vsrcli.media.encoders import EncoderPlan
 from vsrcli.media.frame import ColorSpec, Frame
 from vsrcli.media.geometry import Orientation, orient
@@ -71,10 +71,14 @@ class Stages:
 
 
 @dataclass(frozen=True)
-class _Timing:
+class _Rest:
+    """What of a frame does not go through the network."""
+
     pts: int
     time_base: Fraction
     duration: int
+    alpha: Tensor | None
+    """(1, H, W) in [0, 1], upright; None when the output has no alpha."""
 
 
 def run_segment(
@@ -91,22 +95,22 @@ def run_segment(
     from another thread. Any stage's exception ends the others and is raised here.
     """
     stages = Stages()
-    decoded: Channel[tuple[Tensor, _Timing]] = Channel(_DECODED_AHEAD)
-    restored: Channel[tuple[Tensor, _Timing]] = Channel(_RESTORED_AHEAD)
+    decoded: Channel[tuple[Tensor, _Rest]] = Channel(_DECODED_AHEAD)
+    restored: Channel[tuple[Tensor, _Rest]] = Channel(_RESTORED_AHEAD)
     failures: list[BaseException] = []
 
     def decode() -> None:
         for frame in _clocked(iter(source), stages, "decode"):
             with _Clock(stages, "decode"):
-                picture = _to_picture(frame, picturing, restorer.device)
+                item = _to_picture(frame, picturing, restorer.device)
             stages.read += 1
-            decoded.put((picture, _Timing(frame.pts, frame.time_base, frame.duration)))
+            decoded.put(item)
         decoded.finish()
 
     def encode() -> None:
-        for picture, timing in restored:
+        for picture, rest in restored:
             with _Clock(stages, "encode"):
-                sink.write(_to_frame(picture, timing, picturing.plan))
+                sink.write(_to_frame(picture, rest, picturing.plan))
             stages.written += 1
             progress(stages)
 
@@ -150,13 +154,13 @@ def run_segment(
 
 
 def _restore(
-    decoded: Channel[tuple[Tensor, _Timing]],
-    restored: Channel[tuple[Tensor, _Timing]],
+    decoded: Channel[tuple[Tensor, _Rest]],
+    restored: Channel[tuple[Tensor, _Rest]],
     restorer: Restorer,
     segment: Segment,
     stages: Stages,
 ) -> None:
-    timings: deque[_Timing] = deque()
+    rests: deque[_Rest] = deque()
     waited = 0.0
 
     def pictures() -> Iterator[Tensor]:
@@ -168,7 +172,7 @@ def _restore(
             waited += time.perf_counter() - started
             if item is None:
                 return
-            timings.append(item[1])
+            rests.append(item[1])
             yield item[0]
 
     results = restorer.stream(pictures())
@@ -178,10 +182,10 @@ def _restore(
         stages.seconds["restore"] += time.perf_counter() - started - waited
         if picture is None:
             break
-        timing = timings.popleft()
-        if segment.contains(timing.pts):
-            restored.put((picture, timing))
-    assert not timings, f"{len(timings)} frames went in and did not come out"
+        rest = rests.popleft()
+        if segment.contains(rest.pts):
+            restored.put((picture, rest))
+    assert not rests, f"{len(rests)} frames went in and did not come out"
 
 
 class _Clock:
@@ -207,20 +211,25 @@ def _clocked(frames: Iterator[Frame], stages: Stages, stage: str) -> Iterator[Fr
         yield frame
 
 
-def _to_picture(frame: Frame, picturing: Picturing, device: torch.device) -> Tensor:
-    """The upright (3, H, W) picture of a stored frame, on the device."""
+def _to_picture(frame: Frame, picturing: Picturing, device: torch.device) -> tuple[Tensor, _Rest]:
+    """The upright (3, H, W) picture of a stored frame, on the device, and the rest of it."""
     planes = [torch.from_numpy(plane).to(device, non_blocking=True) for plane in frame.planes]
     rgb = to_rgb(planes, frame.format, picturing.color)
-    return orient(rgb, picturing.orientation)
+    alpha = alpha_of(planes, frame.format) if picturing.plan.format.alpha else None
+    if alpha is not None:
+        alpha = orient(alpha[None], picturing.orientation)
+    rest = _Rest(frame.pts, frame.time_base, frame.duration, alpha)
+    return orient(rgb, picturing.orientation), rest
 
 
-def _to_frame(picture: Tensor, timing: _Timing, plan: EncoderPlan) -> Frame:
+def _to_frame(picture: Tensor, rest: _Rest, plan: EncoderPlan) -> Frame:
     """The frame to encode: the picture in the output's size, colours and format."""
-    sized = resize(picture, (plan.height, plan.width)) if _differs(picture, plan) else picture
-    planes = from_rgb(sized, plan.format, plan.color)
+    size = (plan.height, plan.width)
+    alpha = None if rest.alpha is None else _sized(rest.alpha, size)[0]
+    planes = from_rgb(_sized(picture, size), plan.format, plan.color, alpha)
     samples = tuple(plane.cpu().numpy() for plane in planes)
-    return Frame(samples, plan.format, timing.pts, timing.time_base, timing.duration)
+    return Frame(samples, plan.format, rest.pts, rest.time_base, rest.duration)
 
 
-def _differs(picture: Tensor, plan: EncoderPlan) -> bool:
-    return tuple(picture.shape[-2:]) != (plan.height, plan.width)
+def _sized(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    return picture if picture.shape[-2:] == size else resize(picture, size)

@@ -46,7 +46,6 @@ class Plan:
     def report(self) -> Report:
         """The report of a job of which nothing is done yet."""
         video, plan = self.info.video, self.picturing.plan
-        dropped = ("the alpha channel is dropped",) if video.alpha else ()
         return Report(
             input=self.source,
             output=str(self.target),
@@ -59,7 +58,7 @@ class Plan:
             pix_fmt=plan.pix_fmt,
             container=self.container,
             guesses=video.guesses,
-            notes=(*plan.notes, *dropped),
+            notes=plan.notes,
             warnings=self.info.warnings,
         )
 
@@ -124,7 +123,8 @@ def upscale(
     with contextlib.ExitStack() as stack:
         frames = stack.enter_context(_open(plan))
         notes: list[str] = []
-        sink = stack.enter_context(_sink(plan, frames.time_base, notes))
+        warnings: list[str] = []
+        sink = stack.enter_context(_sink(plan, frames.time_base, notes, warnings))
         stages = run_segment(
             frames,
             plan.restorer,
@@ -144,7 +144,7 @@ def upscale(
         planned,
         precision=NAMES[plan.restorer.dtype],
         notes=(*planned.notes, *notes),
-        warnings=(*planned.warnings, *frames.warnings, *plan.restorer.warnings),
+        warnings=(*planned.warnings, *frames.warnings, *warnings, *plan.restorer.warnings),
         frames=stages.written,
         lost_packets=frames.lost,
         seconds=meter.seconds,
@@ -186,14 +186,19 @@ def _open(plan: Plan) -> FrameSource:
 
 
 @contextlib.contextmanager
-def _sink(plan: Plan, time_base: Fraction, notes: list[str]) -> Iterator[FrameSink]:
-    """Where the frames go; what they turn into is at the target once the block ends well."""
+def _sink(
+    plan: Plan, time_base: Fraction, notes: list[str], warnings: list[str]
+) -> Iterator[FrameSink]:
+    """Where the frames go; what they turn into is at the target once the block ends well.
+
+    `notes` and `warnings` get what there is to say of the streams carried over, by then.
+    """
     overwrite, inputs = plan.options.overwrite, [Path(plan.source)]
     encoding = plan.picturing.plan
     if plan.container != "images":
         with (
             AtomicOutput(plan.target, overwrite=overwrite, inputs=inputs) as path,
-            _movie(plan, path, time_base, notes) as writer,
+            _movie(plan, path, time_base, notes, warnings) as writer,
         ):
             yield writer
     elif _is_pattern(plan.target):
@@ -206,13 +211,15 @@ def _sink(plan: Plan, time_base: Fraction, notes: list[str]) -> Iterator[FrameSi
     else:
         with (
             AtomicOutput(plan.target, overwrite=overwrite, inputs=inputs) as path,
-            ImageWriter(path, encoding, suffix=plan.target.suffix) as image,
+            ImageWriter(path, encoding) as image,
         ):
             yield image
 
 
 @contextlib.contextmanager
-def _movie(plan: Plan, path: Path, time_base: Fraction, notes: list[str]) -> Iterator[FrameSink]:
+def _movie(
+    plan: Plan, path: Path, time_base: Fraction, notes: list[str], warnings: list[str]
+) -> Iterator[FrameSink]:
     options, info, video = plan.options, plan.info, plan.info.video
     start = None if options.start is None else info.start_time + options.start
     end = None if options.end is None else info.start_time + options.end
@@ -222,7 +229,7 @@ def _movie(plan: Plan, path: Path, time_base: Fraction, notes: list[str]) -> Ite
         if info.format != "images":
             carried = stack.enter_context(
                 CarriedStreams(
-                    Path(plan.source),
+                    plan.source,
                     video.index,
                     plan.container,
                     audio=options.audio,
@@ -231,7 +238,6 @@ def _movie(plan: Plan, path: Path, time_base: Fraction, notes: list[str]) -> Ite
                     allow_protocols=options.allow_protocols,
                 )
             )
-            notes.extend(carried.notes)
         aspect = video.sample_aspect_ratio
         writer = MovieWriter(
             path,
@@ -246,3 +252,7 @@ def _movie(plan: Plan, path: Path, time_base: Fraction, notes: list[str]) -> Ite
             target=plan.target,
         )
         yield stack.enter_context(writer)
+        notes.extend(writer.notes)
+        if carried is not None:
+            notes.extend(carried.notes)
+            warnings.extend(carried.warnings)

@@ -204,7 +204,9 @@ def _video_info(
         raise InputError(f"{path}: {error}") from error
     codec = context.codec.canonical_name
     side_data = side_data_of(codec, frame)
-    order = _FIELD_ORDERS[context.field_order] if 0 <= context.field_order < 6 else "unknown"
+    # PyAV 17, the last for Python 3.10, does not tell; the frames' own flags are looked at anyway.
+    number = getattr(context, "field_order", 0)
+    order = _FIELD_ORDERS[number] if 0 <= number < len(_FIELD_ORDERS) else "unknown"
     tagged = _tags(stream, frame, location)
     color, guesses = guess(frame.width, frame.height, tagged, form)
     return VideoInfo(
