@@ -136,6 +136,10 @@ def run_segment(
     ]
     for thread in threads:
         thread.start()
+    torch_threads = torch.get_num_threads()
+    if restorer.scale is None:
+        # Resampling gains nothing from a second thread, and takes it from a busy encoder.
+        torch.set_num_threads(1)
     try:
         _restore(decoded, restored, restorer, segment, stages)
         restored.finish()
@@ -148,6 +152,7 @@ def run_segment(
     finally:
         for thread in threads:
             thread.join()
+        torch.set_num_threads(torch_threads)
     if failures:
         raise failures[0]
     return stages

@@ -117,8 +117,12 @@ class TGAInference(nn.Module):
         return forward_window(self, frames, RADIUS)
 
     def frame_features(self, frames: Tensor) -> Tensor:
-        """(N, 3, H, W) -> (N, F, H, W) of `dtype`; see `TGA.frame_features`."""
-        x = frames.float().contiguous(memory_format=torch.channels_last)
+        """(N, 3, H, W) -> (N, F, H, W) of `dtype`; see `TGA.frame_features`.
+
+        Video reaches a little beyond [0, 1]; the network was not trained on that, so it is
+        clamped here. The base, which can take it, is not.
+        """
+        x = frames.float().clamp(0, 1).contiguous(memory_format=torch.channels_last)
         maps = []
         for dilation in GROUP_DISTANCES if self.config.dilated else (1,):
             y = self.conv3d_2_1(self.conv3d_2(self.conv3d_1(x, dilation), dilation), dilation)

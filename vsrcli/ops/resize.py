@@ -31,11 +31,13 @@ def resize(
         return x.clone()
     working = x if x.dtype == torch.float64 else x.float()
     planes = working.reshape(-1, height, width)
-    # Rows first where that leaves less to do for the columns.
-    if size[0] * width <= height * size[1]:
-        planes = _columns(_rows(planes, size[0], kernel, antialias), size[1], kernel, antialias)
-    else:
+    # A sample made along a line costs twice one made across lines: see that there are few.
+    lines_first = 2 * height * size[1] + size[0] * size[1]
+    rows_first = size[0] * width + 2 * size[0] * size[1]
+    if lines_first <= rows_first:
         planes = _rows(_columns(planes, size[1], kernel, antialias), size[0], kernel, antialias)
+    else:
+        planes = _columns(_rows(planes, size[0], kernel, antialias), size[1], kernel, antialias)
     return planes.reshape(*x.shape[:-2], *size).to(x.dtype)
 
 
@@ -52,9 +54,8 @@ def _rows(planes: Tensor, size: int, kernel: Kernel, antialias: bool) -> Tensor:
     if size == height:
         return planes
     out = planes.new_empty(count, size, width)
-    for start, first, matrix in _bands(
-        height, size, kernel, antialias, planes.device, planes.dtype
-    ):
+    bands = _bands(height, size, _ROW_BAND, kernel, antialias, planes.device, planes.dtype)
+    for start, first, matrix in bands:
         rows, taps = matrix.shape
         for plane in range(count):
             torch.mm(
@@ -71,21 +72,24 @@ def _columns(planes: Tensor, size: int, kernel: Kernel, antialias: bool) -> Tens
         return planes
     lines = planes.reshape(count * height, width)
     out = planes.new_empty(count * height, size)
-    bands = _bands(width, size, kernel, antialias, planes.device, planes.dtype)
+    bands = _bands(width, size, _COLUMN_BAND, kernel, antialias, planes.device, planes.dtype)
     for start, first, matrix in bands:
         columns, taps = matrix.shape
         torch.mm(lines[:, first : first + taps], matrix.t(), out=out[:, start : start + columns])
     return out.reshape(count, height, size)
 
 
-# A band this long wastes little arithmetic on zeros and keeps the matrix products efficient.
-_CPU_BAND = 48
+# Long enough for efficient matrix products on a CPU, short enough that few of their factors are
+# zeros: measured for 1080p to 4K.
+_ROW_BAND = 24
+_COLUMN_BAND = 48
 
 
 @lru_cache(maxsize=32)
 def _bands(
     source: int,
     target: int,
+    band: int,
     kernel: Kernel,
     antialias: bool,
     device: torch.device,
@@ -96,14 +100,14 @@ def _bands(
     A card prefers one big product to many small ones.
     """
     matrix = weight_matrix(source, target, kernel, antialias)
-    length = _CPU_BAND if device.type == "cpu" else target
+    length = band if device.type == "cpu" else target
     bands = []
     for start in range(0, target, length):
         rows = matrix[start : start + length]
         used = rows.abs().sum(0).nonzero()
         first, last = int(used[0]), int(used[-1])
-        band = rows[:, first : last + 1].to(device=device, dtype=dtype).contiguous()
-        bands.append(_Band(start, first, band))
+        used_part = rows[:, first : last + 1].to(device=device, dtype=dtype).contiguous()
+        bands.append(_Band(start, first, used_part))
     return bands
 
 

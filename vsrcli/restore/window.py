@@ -19,7 +19,7 @@ class _Entry:
     """A frame of the current scene, and what windows share of it once that is known."""
 
     frame: Tensor
-    """(3, H, W); values outside [0, 1] reach only the part of a network that passes them on."""
+    """(3, H, W)"""
     features: Tensor | None = None
     """(1, F, H, W); stays None while tiles are in use, which make their own."""
 
@@ -119,16 +119,16 @@ class WindowRunner:
         for first in range(0, len(windows), self.batch):
             batch = windows[first : first + self.batch]
             slots = [
-                torch.cat([self._features(entry) for entry in slot])
+                _joined([self._features(entry) for entry in slot])
                 for slot in zip(*batch, strict=True)
             ]
-            centers = torch.stack([window[self.radius].frame for window in batch])
+            centers = _joined([window[self.radius].frame[None] for window in batch])
             restored.extend(self.network.from_features(slots, centers).unbind(0))
         return restored
 
     def _features(self, entry: _Entry) -> Tensor:
         if entry.features is None:
-            entry.features = self.network.frame_features(entry.frame.clamp(0, 1)[None])
+            entry.features = self.network.frame_features(entry.frame[None])
         return entry.features
 
     def _restore_tiled(self, window: Window, tile: int) -> Tensor:
@@ -138,9 +138,14 @@ class WindowRunner:
 
         def restore(rows: slice, columns: slice) -> Tensor:
             parts = torch.stack([frame[:, rows, columns] for frame in frames])
-            features = self.network.frame_features(parts.clamp(0, 1))
+            features = self.network.frame_features(parts)
             center = parts[self.radius][None]
             return self.network.from_features(features.split(1), center)[0]
 
         height, width = frames[0].shape[-2:]
         return run_tiled(restore, self.network.spec, self.scale, (height, width), tile)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """Along the batch; one part, the common case on a CPU, is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
