@@ -13,6 +13,8 @@ from pathlib import Path
 from ffmpeg import ffmpeg
 
 WIDTH, HEIGHT = 64, 48
+EXAMPLE = Path(__file__).parent.parent / "examples" / "bunny.mp4"
+"""Two seconds of real film with a cut in it, 160x90."""
 
 
 def source(frames: int = 10, rate: str = "10", size: tuple[int, int] = (WIDTH, HEIGHT)) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 import torch
+from clips import EXAMPLE
 from ffmpeg import raw_frames
-
-EXAMPLE = Path(__file__).parent.parent / "examples" / "bunny.mp4"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -30,6 +30,28 @@ def describe(path: Path) -> str:
     return done.stderr.decode(errors="replace")
 
 
+def frame_info(path: Path) -> str:
+    """What the filter showinfo prints of the first frame: its tags and side data."""
+    done = subprocess.run(
+        [
+            FFMPEG,
+            "-hide_banner",
+            "-i",
+            path,
+            "-vf",
+            "showinfo",
+            "-frames:v",
+            "1",
+            "-f",
+            "null",
+            "-",
+        ],
+        capture_output=True,
+        check=True,
+    )
+    return done.stderr.decode(errors="replace")
+
+
 def raw_frames(path: Path, pix_fmt: str, width: int, height: int) -> np.ndarray:
     """All frames of packed 8-bit `pix_fmt` (rgb24, gray ...): (T, H, W, channels) uint8.
 
@@ -96,3 +118,24 @@ def plane_hash(planes: tuple[np.ndarray, ...], family: str) -> str:
     if family == "rgb":
         planes = (planes[1], planes[2], planes[0], *planes[3:])
     return hashlib.md5(b"".join(plane.tobytes() for plane in planes)).hexdigest()
+
+
+def stored_planes(path: Path, pix_fmt: str, width: int, height: int) -> list[np.ndarray]:
+    """Y, Cb and Cr (or Y alone) of all frames as stored in `pix_fmt`: (T, height, width) each.
+
+    `pix_fmt` is the file's own, `yuv...` or `gray...`, so that nothing is converted.
+    """
+    data = ffmpeg(
+        "-noautorotate", "-i", path, "-map", "0:V:0", "-fps_mode", "passthrough",
+        "-f", "rawvideo", "-pix_fmt", pix_fmt, "-",
+    )  # fmt: skip
+    deep = "0le" in pix_fmt or "2le" in pix_fmt or "6le" in pix_fmt
+    sizes = [(height, width)]
+    if pix_fmt.startswith("yuv"):
+        shift_x, shift_y = {"420": (1, 1), "422": (1, 0), "444": (0, 0)}[pix_fmt[3:6]]
+        sizes += [(-(-height >> shift_y), -(-width >> shift_x))] * 2
+    samples = np.frombuffer(data, np.uint16 if deep else np.uint8)
+    frames = samples.reshape(-1, sum(rows * columns for rows, columns in sizes))
+    ends = np.cumsum([rows * columns for rows, columns in sizes])
+    parts = np.split(frames, ends[:-1], axis=1)
+    return [part.reshape(-1, *size) for part, size in zip(parts, sizes, strict=True)]

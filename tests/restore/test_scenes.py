@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from clips import EXAMPLE
+from ffmpeg import raw_frames
 from torch import Tensor
 
 from vsrcli.restore.scenes import mark_cuts
@@ -61,5 +63,7 @@ def test_nothing_comes_of_nothing() -> None:
     assert list(mark_cuts([])) == []
 
 
-def test_real_clip_without_cuts(real_clip: Tensor) -> None:
-    assert _starts(list(real_clip)) == [0]
+def test_the_cut_of_a_real_film() -> None:
+    frames = raw_frames(EXAMPLE, "rgb24", 160, 90)
+    pictures = torch.from_numpy(frames.copy()).permute(0, 3, 1, 2) / 255
+    assert _starts(list(pictures)) == [0, 24]  # where ffmpeg's scene filter finds it too

@@ -143,13 +143,14 @@ def run_segment(
     try:
         _restore(decoded, restored, restorer, segment, stages)
         restored.finish()
+        for thread in threads:
+            thread.join()
     except Stopped:
         pass
-    except BaseException:
+    finally:
+        # Whatever ended this, no stage goes on: the caller is about to close what it works on.
         decoded.stop()
         restored.stop()
-        raise
-    finally:
         for thread in threads:
             thread.join()
         torch.set_num_threads(torch_threads)

@@ -29,16 +29,22 @@ def resize(
     height, width = x.shape[-2:]
     if size == (height, width):
         return x.clone()
-    working = x if x.dtype == torch.float64 else x.float()
-    planes = working.reshape(-1, height, width)
+    planes = (x if x.dtype == torch.float64 else x.float()).reshape(-1, height, width)
+    out = planes.new_empty(planes.shape[0], *size)
     # A sample made along a line costs twice one made across lines: see that there are few.
     lines_first = 2 * height * size[1] + size[0] * size[1]
     rows_first = size[0] * width + 2 * size[0] * size[1]
-    if lines_first <= rows_first:
-        planes = _rows(_columns(planes, size[1], kernel, antialias), size[0], kernel, antialias)
-    else:
-        planes = _columns(_rows(planes, size[0], kernel, antialias), size[1], kernel, antialias)
-    return planes.reshape(*x.shape[:-2], *size).to(x.dtype)
+    # Plane by plane, so that what lies between the two passes is small enough to be reused.
+    for plane, made in zip(planes, out, strict=True):
+        if lines_first <= rows_first:
+            between = planes.new_empty(height, size[1])
+            _columns(plane, between, kernel, antialias)
+            _rows(between, made, kernel, antialias)
+        else:
+            between = planes.new_empty(size[0], width)
+            _rows(plane, between, kernel, antialias)
+            _columns(between, made, kernel, antialias)
+    return out.reshape(*x.shape[:-2], *size).to(x.dtype)
 
 
 class _Band(NamedTuple):
@@ -49,34 +55,22 @@ class _Band(NamedTuple):
     matrix: Tensor
 
 
-def _rows(planes: Tensor, size: int, kernel: Kernel, antialias: bool) -> Tensor:
-    count, height, width = planes.shape
-    if size == height:
-        return planes
-    out = planes.new_empty(count, size, width)
-    bands = _bands(height, size, _ROW_BAND, kernel, antialias, planes.device, planes.dtype)
-    for start, first, matrix in bands:
+def _rows(source: Tensor, out: Tensor, kernel: Kernel, antialias: bool) -> None:
+    """(H, W) -> (H', W)"""
+    sizes = (source.shape[0], out.shape[0])
+    for start, first, matrix in _bands(*sizes, _ROW_BAND, kernel, antialias, out.device, out.dtype):
         rows, taps = matrix.shape
-        for plane in range(count):
-            torch.mm(
-                matrix,
-                planes[plane, first : first + taps],
-                out=out[plane, start : start + rows],
-            )
-    return out
+        torch.mm(matrix, source[first : first + taps], out=out[start : start + rows])
 
 
-def _columns(planes: Tensor, size: int, kernel: Kernel, antialias: bool) -> Tensor:
-    count, height, width = planes.shape
-    if size == width:
-        return planes
-    lines = planes.reshape(count * height, width)
-    out = planes.new_empty(count * height, size)
-    bands = _bands(width, size, _COLUMN_BAND, kernel, antialias, planes.device, planes.dtype)
+def _columns(source: Tensor, out: Tensor, kernel: Kernel, antialias: bool) -> None:
+    """(H, W) -> (H, W')"""
+    sizes = (source.shape[1], out.shape[1])
+    bands = _bands(*sizes, _COLUMN_BAND, kernel, antialias, out.device, out.dtype)
     for start, first, matrix in bands:
         columns, taps = matrix.shape
-        torch.mm(lines[:, first : first + taps], matrix.t(), out=out[:, start : start + columns])
-    return out.reshape(count, height, size)
+        target = out[:, start : start + columns]
+        torch.mm(source[:, first : first + taps], matrix.t(), out=target)
 
 
 # Long enough for efficient matrix products on a CPU, short enough that few of their factors are

@@ -183,7 +183,9 @@ def _as_tensor(frame: Picture) -> Tensor:
         return frame.float()
     if frame.dtype != np.uint8 or frame.ndim != 3:
         raise InputError(f"Frames as arrays must be (H, W, 3) uint8, not {frame.dtype}")
-    return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1).float().div_(255)
+    # torch takes no read-only memory, such as that of a bytes object, without a warning.
+    writable = np.require(frame, requirements=["C", "W"])
+    return torch.from_numpy(writable).permute(2, 0, 1).float().div_(255)
 
 
 def _center(frame: Tensor, side: int) -> Tensor:
