@@ -143,8 +143,7 @@ def run_segment(
     try:
         _restore(decoded, restored, restorer, segment, stages)
         restored.finish()
-        for thread in threads:
-            thread.join()
+        threads[-1].join()
     except Stopped:
         pass
     finally:
