@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -12,13 +14,23 @@ SOON = 0.1
 """Seconds after which a thread that may not go on has shown that it does not."""
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for another thread, 10 s at most."""
+    end = time.monotonic() + 10
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.001)
+    assert condition()
+
+
 def test_items_come_out_in_order_and_then_end() -> None:
     channel: Channel[int] = Channel(3)
-    sender = threading.Thread(target=lambda: [channel.put(n) for n in range(100)] + [finish()])
 
-    def finish() -> None:
+    def send() -> None:
+        for n in range(100):
+            channel.put(n)
         channel.finish()
 
+    sender = threading.Thread(target=send)
     sender.start()
     assert list(channel) == list(range(100))
     sender.join(5)
@@ -37,10 +49,12 @@ def test_a_full_channel_makes_the_sender_wait() -> None:
 
     sender = threading.Thread(target=send)
     sender.start()
+    until(lambda: len(sent) == 2)
     sender.join(SOON)
     assert sent == [0, 1]
     items = iter(channel)
     assert next(items) == 0
+    until(lambda: len(sent) == 3)
     sender.join(SOON)
     assert sent == [0, 1, 2]
     assert list(items) == [1, 2, 3]

@@ -118,7 +118,7 @@ def test_a_slow_sink_holds_the_source_back(tmp_path: Path, model: str, bound: in
 
 
 def test_stages_work_at_the_same_time() -> None:
-    """Ten frames of 20 ms in each of two stages: one after the other would take 0.4 s."""
+    """Ten frames of 50 ms in each of two stages: one after the other would take 1 s."""
     started = time.perf_counter()
     stages = run(frames(10, lambda n: time.sleep(0.05)), Kept(lambda n: time.sleep(0.05)))
     seconds = time.perf_counter() - started

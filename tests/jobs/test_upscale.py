@@ -427,6 +427,40 @@ def test_a_cut_keeps_sound_and_picture_together(tmp_path: Path, name: str) -> No
         )
 
 
+@pytest.mark.parametrize("start", ["0.55", "0.599", "0.5001"])
+@pytest.mark.parametrize("name", ["out.mkv", "out.mp4"])
+def test_a_cut_within_a_frame_keeps_that_frame_and_the_sync(
+    tmp_path: Path, name: str, start: str
+) -> None:
+    source = tmp_path / "in.mkv"
+    ffmpeg(
+        "-f", "lavfi", "-i", clips.source(20), "-f", "lavfi", "-i",
+        "anoisesrc=duration=2:seed=1:sample_rate=44100", "-c:v", "libx264", "-pix_fmt", "yuv420p",
+        "-c:a", "aac", source,
+    )  # fmt: skip
+    report = enlarge(source, tmp_path / name, 1, start=Fraction(start))
+    times = video_times(tmp_path / name)
+    assert report.frames == len(times) == 15
+    # The first frame is the one shown at the start, and lasts to the next one.
+    moved = times[0]
+    assert 0 <= moved < 0.025
+    wanted = [0.0] + [0.1 * n - float(start) for n in range(6, 20)]
+    assert [t - moved for t in times] == pytest.approx(wanted, abs=0.0011)
+    before = stored_planes(source, "yuv420p", 64, 48)[0][5:]
+    assert psnr(stored_planes(tmp_path / name, "yuv420p", 64, 48)[0], before) > 40
+    sound = {digest: t for t, digest in packet_hashes(source, "0:a:0")}
+    for t, digest in packet_hashes(tmp_path / name, "0:a:0"):
+        assert t - moved == pytest.approx(sound[digest] - float(start), abs=0.0016)
+
+
+def test_a_cut_of_images_within_one(tmp_path: Path) -> None:
+    source = clips.images(tmp_path / "in", "%03d.png", "rgb24", 6)
+    report = enlarge(source, tmp_path / "out.mp4", fps=Fraction(10), start=Fraction("0.27"))
+    times = video_times(tmp_path / "out.mp4")
+    assert report.frames == len(times) == 4
+    assert times == pytest.approx([0.0, 0.1, 0.2, 0.3])
+
+
 def test_webm_gets_vp9_and_opus(tmp_path: Path) -> None:
     source = clips.everything(tmp_path / "in.mkv")
     report = enlarge(source, tmp_path / "out.webm", encode=EncodeOptions(preset="8"))

@@ -321,6 +321,24 @@ def test_pcm_that_a_container_cannot_hold(
     assert heard == pytest.approx([first + 0.25 * n for n in range(1, 8)], abs=0.0015)
 
 
+@pytest.mark.parametrize("target", ["out.mp4", "out.ts"])
+def test_converted_sound_ends_with_the_cut(tmp_path: Path, target: str) -> None:
+    source = clicks(tmp_path / "in.mov", 48_000, ["-c:a", "pcm_s16le"])
+    out = tmp_path / target
+    recode(source, out, start=Fraction("0.5"), end=Fraction("1.3"))
+    first = video_times(out)[0]
+    heard = click_times(out)
+    assert heard == pytest.approx([first + 0.25 * n for n in range(4)], abs=0.0015)
+
+
+def test_sound_whose_last_frame_has_no_time(tmp_path: Path) -> None:
+    """Windows Media: the decoder holds a frame back and gives it out without a time stamp."""
+    source = clicks(tmp_path / "in.wmv", 44_100, ["-c:v", "wmv2", "-c:a", "wmav2"])
+    out = tmp_path / "out.mp4"
+    recode(source, out)
+    assert click_times(out) == pytest.approx([0.25 * n for n in range(1, 8)], abs=0.0015)
+
+
 def test_surround_sound_in_opus(tmp_path: Path) -> None:
     source = tmp_path / "in.mkv"
     ffmpeg(

@@ -155,6 +155,34 @@ def test_exported_weights_restore_like_the_average(tmp_path: Path, data: Trainin
     assert header["training"].startswith("3 steps of 2 patches of 7 frames of 8x8")
 
 
+def test_training_begins_at_a_smaller_network(
+    tmp_path: Path, data: TrainingSet, clip: Clip
+) -> None:
+    small = train(TINY, data, tmp_path / "small", Budget(steps=2), device=CPU, report=quiet)
+    larger = replace(TINY, network=replace(TINY.network, inter_blocks=2, features=12))
+    out = tmp_path / "large"
+    for steps in (1, 2):  # the second time it goes on from its own checkpoint
+        large = train(
+            larger,
+            data,
+            out,
+            Budget(steps=steps),
+            start=small.average,
+            device=CPU,
+            report=quiet,
+        )
+    assert large.step == 2
+    fresh = Training(larger, CPU)
+    fresh.begin_at(small.average)
+    frames = torch.rand(1, 7, 3, 12, 10)
+    torch.testing.assert_close(fresh.average(frames), small.average(frames), rtol=0, atol=1e-5)
+    places = slice(0, 8)
+    begun = fresh.average.state_dict()["conv3d_1.weight"][places]
+    assert torch.equal(begun, small.average.state_dict()["conv3d_1.weight"])
+    moved = large.average.state_dict()["conv3d_1.weight"][places] - begun
+    assert 0 < moved.abs().max() <= 2 * TINY.peak_rate
+
+
 def test_average_follows_weights_and_statistics(data: TrainingSet) -> None:
     recipe = replace(TINY, average_decay=0.5)
     training = Training(recipe, CPU)

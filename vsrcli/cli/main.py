@@ -57,7 +57,10 @@ def run() -> NoReturn:
         app()
     except VsrError as error:
         _fail(error, str(error), error.exit_code)
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, SystemExit) as error:
+        # Typer turns an interrupt into this exit code without a word.
+        if isinstance(error, SystemExit) and error.code != INTERRUPTED:
+            raise
         _fail(error, "Interrupted; nothing was written", INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has left: there is nobody to tell.
@@ -77,7 +80,8 @@ def _interrupt(*_: object) -> NoReturn:
 def _fail(error: BaseException, message: str, code: int) -> NoReturn:
     if DEBUG.is_set():
         raise error
-    print(f"vsr: {message}", file=sys.stderr)
+    # File names may hold line breaks.
+    print("vsr:", " ".join(message.splitlines()), file=sys.stderr)
     sys.exit(code)
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from vsrcli.errors import UsageError
+
 DEBUG = threading.Event()
 """Set by --debug: failures show their traceback."""
 
@@ -42,7 +44,7 @@ AllowProtocol = Annotated[
 def parse_time(text: str) -> Fraction:
     """Seconds out of `90`, `90.5`, `1:30` or `0:01:30.5`."""
     if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
-        raise typer.BadParameter(f"{text!r} is not a time; write seconds or HH:MM:SS.mmm")
+        raise UsageError(f"{text!r} is not a time; write seconds or HH:MM:SS.mmm")
     seconds = Fraction(0)
     for part in text.split(":"):
         seconds = seconds * 60 + Fraction(part)
@@ -54,14 +56,14 @@ def parse_ratio(text: str) -> Fraction:
     try:
         return Fraction(text)
     except (ValueError, ZeroDivisionError):
-        raise typer.BadParameter(f"{text!r} is not a number") from None
+        raise UsageError(f"{text!r} is not a number such as 2 or 2.5") from None
 
 
 def parse_size(text: str) -> tuple[int, int]:
     """(width, height) out of `1920x1080`."""
     match = re.fullmatch(r"(\d+)x(\d+)", text)
     if not match:
-        raise typer.BadParameter(f"{text!r} is not a size; write WIDTHxHEIGHT, such as 1920x1080")
+        raise UsageError(f"{text!r} is not a size; write WIDTHxHEIGHT, such as 1920x1080")
     return int(match[1]), int(match[2])
 
 
@@ -70,7 +72,7 @@ def parse_tile(text: str) -> int | Literal["auto", "off"]:
     if text == "auto" or text == "off":
         return text  # type: ignore[return-value]
     if not text.isdecimal():
-        raise typer.BadParameter(f"{text!r} is neither a number of pixels nor auto nor off")
+        raise UsageError(f"{text!r} is neither a number of pixels nor auto nor off")
     return int(text)
 
 
@@ -78,5 +80,5 @@ def parse_encoder_option(text: str) -> tuple[str, str]:
     """(key, value) out of `key=value`."""
     key, found, value = text.partition("=")
     if not key or not found:
-        raise typer.BadParameter(f"{text!r} is not KEY=VALUE")
+        raise UsageError(f"{text!r} is not KEY=VALUE")
     return key, value

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import floor
 from pathlib import Path
 
 from vsrcli.errors import OutputError, UsageError
@@ -14,12 +15,12 @@ from vsrcli.jobs.pipeline import Picturing, Segment, run_segment
 from vsrcli.jobs.report import Meter, ProgressCallback, Report, expected_frames
 from vsrcli.media.access import MAX_DIMENSION, MAX_PIXELS
 from vsrcli.media.encoders import Picture, choose, container_of
+from vsrcli.media.frame import Frame
 from vsrcli.media.geometry import oriented_sar, oriented_size
 from vsrcli.media.image_writer import ImageWriter, image_plan, is_image_target
-from vsrcli.media.images import is_image_source, open_source
+from vsrcli.media.images import open_source, probe_source
 from vsrcli.media.info import MediaInfo
 from vsrcli.media.output import AtomicFolder, AtomicOutput, check_output, check_output_folder
-from vsrcli.media.probe import probe
 from vsrcli.media.reader import FrameSource
 from vsrcli.media.streams import CarriedStreams, Cut, output_shift
 from vsrcli.media.writer import FrameSink, MovieWriter
@@ -69,7 +70,7 @@ def plan_upscale(source: str, target: Path, options: UpscaleOptions) -> Plan:
     Raises the VsrError that the job itself would raise as early.
     """
     _check_target(source, target, options)
-    info = _probe(source, options)
+    info = probe_source(source, allow_protocols=options.allow_protocols, fps=options.fps)
     video = info.video
     width, height = oriented_size((video.width, video.height), video.orientation)
     out_width, out_height = options.target.of(width, height, DEFAULT_SCALE)
@@ -126,7 +127,7 @@ def upscale(
         warnings: list[str] = []
         sink = stack.enter_context(_sink(plan, frames.time_base, notes, warnings))
         stages = run_segment(
-            frames,
+            _begun(frames, _first_tick(plan, frames.time_base)),
             plan.restorer,
             sink,
             plan.picturing,
@@ -165,13 +166,6 @@ def _is_pattern(target: Path) -> bool:
     return is_image_target(target) and "%" in target.name
 
 
-def _probe(source: str, options: UpscaleOptions) -> MediaInfo:
-    if is_image_source(source):
-        with open_source(source, fps=options.fps) as images:
-            return images.info
-    return probe(source, options.allow_protocols)
-
-
 def _open(plan: Plan) -> FrameSource:
     options = plan.options
     return open_source(
@@ -183,6 +177,26 @@ def _open(plan: Plan) -> FrameSource:
         deinterlace=options.deinterlace,
         fps=options.fps,
     )
+
+
+def _first_tick(plan: Plan, time_base: Fraction) -> int | None:
+    """The beginning of the cut on the source's clock, in ticks; None without one."""
+    start = plan.options.start
+    return None if start is None else floor((plan.info.start_time + start) / time_base)
+
+
+def _begun(frames: Iterable[Frame], first: int | None) -> Iterator[Frame]:
+    """The frames, the one that is shown at `first` beginning there.
+
+    Left where it was, it would lie before the beginning of the output, where MP4's players drop
+    it.
+    """
+    for frame in frames:
+        if first is not None and frame.pts < first:
+            shown = max(1, frame.duration - (first - frame.pts))
+            yield replace(frame, pts=first, duration=shown)
+        else:
+            yield frame
 
 
 @contextlib.contextmanager
@@ -221,7 +235,8 @@ def _movie(
     plan: Plan, path: Path, time_base: Fraction, notes: list[str], warnings: list[str]
 ) -> Iterator[FrameSink]:
     options, info, video = plan.options, plan.info, plan.info.video
-    start = None if options.start is None else info.start_time + options.start
+    first = _first_tick(plan, time_base)
+    start = None if first is None else first * time_base
     end = None if options.end is None else info.start_time + options.end
     shift = output_shift(info.format, info.start_time, time_base, start)
     with contextlib.ExitStack() as stack:

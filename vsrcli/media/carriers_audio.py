@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -67,6 +68,8 @@ class ConvertedAudio:
         self._encoder = ENCODERS[codec]
         self._cut = cut
         self._graph: Graph | None = None
+        self._time_base = Fraction(1, source.codec_context.sample_rate)
+        self._end = Fraction(0)
 
     def add_to(self, output: OutputContainer) -> None:
         encoder = self._encoder
@@ -107,10 +110,14 @@ class ConvertedAudio:
         return packets
 
     def _convert(self, frame: AudioFrame | None) -> list[Packet[Stream]]:
+        if frame is not None:
+            self._place(frame)
         if self._graph is None:
             assert frame is not None
             self._graph = self._build(frame)
-        self._graph.push(frame)
+        # Past the end of a cut the graph takes nothing more; what is in it still comes out.
+        with contextlib.suppress(av.EOFError):
+            self._graph.push(frame)
         packets: list[Packet[Stream]] = []
         while True:
             try:
@@ -119,6 +126,15 @@ class ConvertedAudio:
                 return packets
             assert isinstance(converted, AudioFrame)
             packets += self._encode(converted)
+
+    def _place(self, frame: AudioFrame) -> None:
+        """Give a frame without a time, as decoders flush them, the instant where the last ended."""
+        if frame.time_base is not None:
+            self._time_base = frame.time_base
+        if frame.pts is None:
+            frame.time_base = self._time_base
+            frame.pts = round(self._end / self._time_base)
+        self._end = frame.pts * self._time_base + Fraction(frame.samples, frame.sample_rate)
 
     def _encode(self, frame: AudioFrame | None) -> list[Packet[Stream]]:
         packets: list[Packet[Stream]] = []

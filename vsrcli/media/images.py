@@ -19,6 +19,7 @@ from vsrcli.media.deinterlace import Deinterlace
 from vsrcli.media.frame import Frame
 from vsrcli.media.info import MediaInfo, VideoInfo
 from vsrcli.media.picture import SUFFIXES, Picture, codec_of, read_picture
+from vsrcli.media.probe import probe
 from vsrcli.media.reader import FrameSource, Seconds, VideoReader, check_cut
 from vsrcli.media.timing import ticks
 
@@ -54,6 +55,19 @@ def open_source(
         end=end,
         deinterlace=deinterlace,
     )
+
+
+def probe_source(
+    source: str | os.PathLike[str],
+    *,
+    allow_protocols: Sequence[str] = (),
+    fps: Fraction | None = None,
+) -> MediaInfo:
+    """What is known of a source that `open_source` takes: a video, or images."""
+    if is_image_source(source):
+        with ImageSequence(source, fps=fps) as images:
+            return images.info
+    return probe(source, allow_protocols)
 
 
 def is_image_source(source: str | os.PathLike[str]) -> bool:

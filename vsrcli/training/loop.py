@@ -22,6 +22,7 @@ from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.degradation import degrade
 from vsrcli.training.recipes import Recipe
 from vsrcli.training.synthesis import ClipSource
+from vsrcli.training.widening import widen
 from vsrcli.zoo.weights import save_weights
 
 CHECKPOINT = "checkpoint.pt"
@@ -69,6 +70,11 @@ class Training:
         self.generator = torch.Generator().manual_seed(seed)
         self.step = 0
         self.seconds = 0.0
+
+    def begin_at(self, start: TGA) -> None:
+        """Begin as the trained network `start`, of the same size or smaller."""
+        widen(start.to(self.device), self.network)
+        self.average.load_state_dict(self.network.state_dict())
 
     def train_step(self, source: ClipSource, share: float) -> Tensor:
         """One step at the given share of the budget; the loss, still on the device."""
@@ -163,19 +169,23 @@ def train(
     *,
     clips: Sequence[Clip] = (),
     device: torch.device,
+    start: TGA | None = None,
     intervals: Intervals = Intervals(),
     report: Callable[[str], None] = print,
 ) -> Training:
     """Train until the budget is spent; `out` gets `checkpoint.pt` and `log.jsonl`.
 
-    A checkpoint in `out` is gone on from. Interrupting writes one first. Returns the training,
-    whose `average` is the network to keep.
+    A checkpoint in `out` is gone on from; without one, training begins at `start`, a trained
+    network of the same size or a smaller one (see `widening`), or from nothing. Interrupting
+    writes a checkpoint first. Returns the training, whose `average` is the network to keep.
     """
     out.mkdir(parents=True, exist_ok=True)
     training = Training(recipe, device)
     checkpoint = out / CHECKPOINT
     if checkpoint.exists():
         training.restore(torch.load(checkpoint, map_location=device, weights_only=True))
+    elif start is not None:
+        training.begin_at(start)
     source = ClipSource(data.on(device), recipe.patch * recipe.scale, recipe.moved_share)
     log = _Log(out / "log.jsonl", report)
     earlier, started = training.seconds, time.monotonic()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from vsrcli.errors import WeightsError
@@ -48,7 +48,8 @@ def save_weights(path: Path, network: Network, description: Mapping[str, str]) -
         "network": network.spec.network,
         "config": json.dumps(asdict(network.config)),
     }
-    save_file({key: value.contiguous() for key, value in state.items()}, path, metadata=header)
+    # Not save_file: it replaces the file, which a path such as /proc/self/fd/3 does not allow.
+    path.write_bytes(save({key: v.contiguous() for key, v in state.items()}, metadata=header))
 
 
 def load_weights(path: Path, expected_network: str | None = None) -> Network:

@@ -1,0 +1,69 @@
+"""A trained network placed inside a larger one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from vsrcli.errors import UsageError
+from vsrcli.networks.tga import TGA, TGAConfig
+from vsrcli.training.loop import initialize
+from vsrcli.training.widening import widen
+
+SMALL = TGAConfig(features=6, growth=4, intra_blocks=2, inter_blocks=1, up_features=8)
+LARGE = TGAConfig(features=10, growth=4, intra_blocks=4, inter_blocks=3, up_features=12)
+
+
+@pytest.fixture
+def small() -> TGA:
+    """A network whose every parameter and statistic matters."""
+    generator = torch.Generator().manual_seed(1)
+    network = TGA(SMALL).eval()
+    initialize(network, generator)
+    nn.init.normal_(network.conv3d_r3.weight, generator=generator)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.weight.data.uniform_(0.5, 1.5, generator=generator)
+            module.bias.data.uniform_(-0.5, 0.5, generator=generator)
+            module.running_mean.uniform_(-0.5, 0.5, generator=generator)
+            module.running_var.uniform_(0.5, 1.5, generator=generator)
+        elif isinstance(module, (nn.Conv2d, nn.Conv3d)) and module.bias is not None:
+            module.bias.data.uniform_(-0.3, 0.3, generator=generator)
+    return network
+
+
+@pytest.mark.parametrize("config", [SMALL, LARGE, replace(LARGE, features=6, up_features=8)])
+@pytest.mark.parametrize("training", [False, True])
+def test_widened_network_computes_the_same(small: TGA, config: TGAConfig, training: bool) -> None:
+    large = TGA(config)
+    initialize(large, torch.Generator().manual_seed(2))
+    widen(small, large)
+    frames = torch.rand(2, 7, 3, 9, 11)
+    small.train(training)
+    large.train(training)
+    with torch.no_grad():
+        expected = small(frames)
+        assert (expected - small(frames.flip(1))).abs().max() > 1e-3
+        torch.testing.assert_close(large(frames), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_new_channels_can_learn(small: TGA) -> None:
+    large = TGA(LARGE).train()
+    initialize(large, torch.Generator().manual_seed(2))
+    widen(small, large)
+    large(torch.rand(2, 7, 3, 9, 11)).square().mean().backward()
+    # What listens to a new block has a gradient, though its weight is still zero.
+    places = slice(10 + 12, 10 + 24)  # the block middle_1, which the small network lacks
+    assert large.last.conv3d_1.weight[:6, places].abs().max() == 0
+    assert large.last.conv3d_1.weight.grad[:6, places].abs().max() > 0
+
+
+@pytest.mark.parametrize(
+    "change", [{"features": 5}, {"growth": 5}, {"inter_blocks": 0}, {"dilated": True}]
+)
+def test_networks_that_do_not_fit_are_refused(small: TGA, change: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="cannot be widened"):
+        widen(small, TGA(replace(LARGE, **change)))
