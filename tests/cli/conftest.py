@@ -16,7 +16,7 @@ from vsrcli.cli.options import DEBUG
 @pytest.fixture
 def vsr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Vsr]:
     """Runs `vsr` with the given words."""
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def command(*words: object) -> Outcome:
         capsys.readouterr()
@@ -27,5 +27,6 @@ def vsr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         return Outcome(int(left.value.code or 0), said.out, said.err)
 
     yield command
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     DEBUG.clear()

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,13 +38,15 @@ def start(*words: object, before: Callable[[], None] | None = None) -> subproces
     )
 
 
-def start_and_signal(number: signal.Signals, *words: object) -> tuple[int, str]:
+def start_and_signal(number: signal.Signals, *words: object, times: int = 1) -> tuple[int, str]:
     """Send the signal once five frames are written; exit code and what came on stderr after."""
     with start(*words) as child:
         assert child.stderr is not None
         for _ in range(5):
             assert "frames" in child.stderr.readline()
-        child.send_signal(number)
+        for _ in range(times):
+            child.send_signal(number)
+            time.sleep(0.01)
         _, said = child.communicate(timeout=60)
     return child.returncode, said
 
@@ -67,6 +70,15 @@ def test_interrupt_leaves_nothing(
     assert code == 130
     lines = [line for line in said.splitlines() if " frames, " not in line]
     assert lines == ["vsr: Interrupted; nothing was written"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_impatient_user_breaks_nothing(long_clip: Path, tmp_path: Path) -> None:
+    """Further interrupts, while the first is being answered."""
+    words = (long_clip, tmp_path / "out.mkv", "--scale", "16", "--codec", "hevc")
+    code, said = start_and_signal(signal.SIGINT, *words, times=5)
+    assert code == 130
+    assert said.splitlines()[-1] == "vsr: Interrupted; nothing was written"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ffmpeg import FFMPEG, describe, raw_frames, video_times
+from ffmpeg import FFMPEG, describe, frame_info, raw_frames, video_times
 
 from vsrcli.errors import OutputError, UsageError
 from vsrcli.media.encoders import EncodeOptions, EncoderPlan, Picture, choose, container_of
@@ -58,28 +58,6 @@ def write(path: Path, plan: EncoderPlan, frames: int = 3) -> list[Frame]:
         for frame in written:
             writer.write(frame)
     return written
-
-
-def shown(path: Path) -> str:
-    """What ffmpeg's showinfo says of the first frame."""
-    done = subprocess.run(
-        [
-            FFMPEG,
-            "-hide_banner",
-            "-i",
-            path,
-            "-vf",
-            "showinfo",
-            "-frames:v",
-            "1",
-            "-f",
-            "null",
-            "-",
-        ],
-        capture_output=True,
-        check=True,
-    )
-    return done.stderr.decode()
 
 
 @pytest.mark.parametrize(
@@ -148,7 +126,7 @@ def test_mastering_and_light_level_are_written(tmp_path: Path, codec: str) -> No
     )
     path = tmp_path / "hdr.mp4"
     write(path, plan_for(codec, source))
-    text = shown(path)
+    text = frame_info(path)
     # AV1 stores luminance in steps of 1/16384 cd/m2.
     assert re.search(
         r"Mastering display metadata: has_primaries:1 has_luminance:1 r\(0.6800,0.3200\) "

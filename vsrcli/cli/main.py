@@ -53,6 +53,9 @@ def run() -> NoReturn:
     # reads this when it first allocates.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # Not where the shell had it ignored, as it does for jobs in the background.
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
     except VsrError as error:
@@ -74,6 +77,9 @@ def run() -> NoReturn:
 
 
 def _interrupt(*_: object) -> NoReturn:
+    # A second one would hit the clean-up, while threads still work on what is being closed.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

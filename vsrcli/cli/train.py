@@ -27,6 +27,12 @@ def train(
         Path | None,
         typer.Option(metavar="FOLDER", help="Checkpoint and log; a checkpoint there is resumed."),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Weights to begin at: the same network, or a smaller one of it."
+        ),
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Time to train in all, resumed runs included.")
     ] = None,
@@ -66,9 +72,12 @@ def train(
         from vsrcli.training.loop import Budget
         from vsrcli.training.loop import train as run
         from vsrcli.training.recipes import find_recipe
+        from vsrcli.zoo.weights import load_weights
 
         recipe = find_recipe(model)
         clips = read_clips(validation or [], recipe.scale)
         budget = Budget(minutes=minutes, steps=steps)
         where = find_device(device)
-        run(recipe, shard.load(data), out, budget, clips=clips, device=where, report=report)
+        footage = shard.load(data)
+        begin = None if start is None else load_weights(start)
+        run(recipe, footage, out, budget, clips=clips, device=where, start=begin, report=report)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import vsrcli
 from vsrcli.errors import UsageError, WeightsError
 
 BASELINES = ("bicubic", "lanczos")
@@ -35,7 +34,7 @@ class Entry:
 
 def weights_folder() -> Path:
     """The shipped weights: inside an installed package, beside it in a checkout."""
-    package = Path(vsrcli.__file__).parent
+    package = Path(__file__).parent.parent
     installed = package / "weights"
     return installed if installed.is_dir() else package.parent / "weights"
 
