@@ -12,15 +12,21 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from make_comparison import read_frames
 from torch import Tensor, nn
 
-from vsrcli.networks.tga import PUBLISHED, TGA, bicubic_base, inter_names, intra_names
+from vsrcli.networks.tga import TGA, bicubic_base, inter_names, intra_names
 from vsrcli.networks.tga_inference import TGAInference
+from vsrcli.ops.resize import resize
 from vsrcli.restore.device import find_dtype
+from vsrcli.zoo.catalogue import find_entry
+from vsrcli.zoo.weights import load_entry
 
+CLIP = Path(__file__).parent / "bunny.mp4"
 SLOTS = [0, 3, 6, 2, 3, 4, 1, 3, 5]
 
 
@@ -106,12 +112,11 @@ def main() -> None:
     arguments = parser.parse_args()
     width, height = map(int, arguments.size.split("x"))
 
-    torch.manual_seed(0)
-    network = TGA(PUBLISHED).eval()
+    network = load_entry(find_entry("tga"))
     plain = PlainTGA(network).eval()
     dtype = find_dtype("auto", torch.device("cpu"))
     fast, exact = TGAInference(network, dtype), TGAInference(network)
-    frames = torch.rand(1, 7, 3, height, width)
+    frames = resize(torch.stack(read_frames(CLIP, 7)), (height, width)).clamp(0, 1)[None]
     features = fast.frame_features(frames[0])
 
     def next_frame() -> Tensor:
