@@ -165,6 +165,17 @@ def test_rotation_is_applied_and_not_told_again(tmp_path: Path, degrees: int) ->
     assert psnr(found, wanted.clip(0, 255)) > 40
 
 
+@pytest.mark.parametrize("degrees", [0, 90])
+def test_mirrored_pictures_are_mirrored(tmp_path: Path, degrees: int) -> None:
+    source = clips.rotated(tmp_path / "in.mp4", degrees, mirrored=True)
+    report = enlarge(source, tmp_path / "out.mkv", 1, encode=LOSSLESS)
+    shown = ffmpeg("-i", source, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt",
+                   "yuv420p", "-")  # fmt: skip
+    wanted = np.frombuffer(shown, np.uint8).reshape(10, -1)[:, : 64 * 48]
+    found = stored_planes(tmp_path / "out.mkv", "yuv420p", *report.output_size)[0]
+    assert np.abs(found.reshape(10, -1).astype(int) - wanted).max() <= 1
+
+
 @pytest.mark.parametrize(
     ("scale", "wanted", "stored"),
     [(2, (82, 62), (82, 62)), (1, (41, 31), (42, 32)), (1.5, (62, 46), (62, 46))],
@@ -400,6 +411,36 @@ def test_late_clock_keeps_audio_in_sync(tmp_path: Path) -> None:
     assert after == pytest.approx(before, abs=0.001)
 
 
+@pytest.mark.parametrize(
+    ("name", "codecs", "delays"),
+    [
+        ("in.mp4", ("libx264", "aac"), (0.3, 0)),
+        ("in.mp4", ("libx264", "aac"), (0, 0.3)),
+        ("in.mov", ("libx264", "pcm_s16le"), (0, 0)),
+        ("in.mpg", ("mpeg2video", "mp2"), (0, 0)),
+        ("in.avi", ("mpeg4", "mp2"), (0, 0)),
+        ("in.flv", ("flv1", "aac"), (0, 0)),
+        ("in.webm", ("libvpx", "libopus"), (0, 0)),
+    ],
+)
+def test_sound_and_picture_keep_their_distance(
+    tmp_path: Path, name: str, codecs: tuple[str, str], delays: tuple[float, float]
+) -> None:
+    """Whatever begins late or before zero, in containers with edit lists, and without times."""
+    source = tmp_path / name
+    ffmpeg(
+        "-itsoffset", str(delays[0]), "-f", "lavfi", "-i", clips.source(24, "30000/1001"),
+        "-itsoffset", str(delays[1]), "-f", "lavfi", "-i", "anoisesrc=duration=0.8:seed=1",
+        "-c:v", codecs[0], "-c:a", codecs[1], "-pix_fmt", "yuv420p", source,
+    )  # fmt: skip
+    target = tmp_path / "out.mkv"
+    enlarge(source, target)
+    before, after = video_times(source), video_times(target)
+    moved = after[0] - before[0]
+    assert after == pytest.approx([t + moved for t in before], abs=0.0011)
+    same_packets(source, "0:a:0", target, "0:a:0", tolerance=0.0016, offset=-moved)
+
+
 @pytest.mark.parametrize("name", ["out.mkv", "out.mp4"])
 def test_a_cut_keeps_sound_and_picture_together(tmp_path: Path, name: str) -> None:
     source = clips.everything(tmp_path / "in.mkv")
@@ -451,6 +492,35 @@ def test_a_cut_within_a_frame_keeps_that_frame_and_the_sync(
     sound = {digest: t for t, digest in packet_hashes(source, "0:a:0")}
     for t, digest in packet_hashes(tmp_path / name, "0:a:0"):
         assert t - moved == pytest.approx(sound[digest] - float(start), abs=0.0016)
+
+
+def test_converted_sound_is_cut_with_the_picture(tmp_path: Path) -> None:
+    """A tone from 1.0 s to 1.2 s of the source is heard 0.55 s earlier."""
+    source = tmp_path / "in.mov"
+    tone = "aevalsrc='between(t,1,1.2)*sin(2*PI*1000*t)':d=2:s=48000"
+    ffmpeg(
+        "-f", "lavfi", "-i", clips.source(20), "-f", "lavfi", "-i", tone,
+        "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "pcm_s16le", source,
+    )  # fmt: skip
+    report = enlarge(source, tmp_path / "out.mp4", start=Fraction("0.55"), end=Fraction("1.5"))
+    assert any("becomes aac" in note for note in report.notes)
+    raw = ffmpeg("-i", tmp_path / "out.mp4", "-f", "s16le", "-ac", "1", "-ar", "48000", "-")
+    loud = np.flatnonzero(np.abs(np.frombuffer(raw, np.int16)) > 3000) / 48000
+    assert loud[0] == pytest.approx(0.45, abs=0.005)
+    assert loud[-1] == pytest.approx(0.65, abs=0.005)
+    assert len(raw) / 2 / 48000 == pytest.approx(0.95, abs=0.03)
+
+
+def test_windows_media(tmp_path: Path) -> None:
+    """Its sound's last frame comes without a time."""
+    source = tmp_path / "in.wmv"
+    ffmpeg(
+        "-f", "lavfi", "-i", clips.source(20), "-f", "lavfi", "-i", "sine=duration=2",
+        "-c:v", "wmv2", "-c:a", "wmav2", source,
+    )  # fmt: skip
+    report = enlarge(source, tmp_path / "out.mp4")
+    assert report.frames == len(video_times(tmp_path / "out.mp4")) == 20
+    assert "Audio: aac" in describe(tmp_path / "out.mp4")
 
 
 def test_a_cut_of_images_within_one(tmp_path: Path) -> None:

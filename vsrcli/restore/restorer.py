@@ -171,7 +171,7 @@ class Restorer:
             error = float((self.network(window) - exact(window)).abs().max())
         if not error <= _LARGEST_ERROR:  # also true for NaN
             found = "not a number" if error != error else f"off by {error * 255:.1f}/255"
-            self.warnings.append(f"{NAMES[self.dtype]} is {found} on this video; using fp32")
+            self.warnings.append(f"precision {NAMES[self.dtype]} is {found} here; using fp32")
             self.dtype, self.network = torch.float32, exact
 
 
