@@ -134,12 +134,12 @@ def run_segment(
         threading.Thread(target=guarded(decode), name="decode"),
         threading.Thread(target=guarded(encode), name="encode"),
     ]
+    # Asked before the stages set theirs, which a thread new to torch would start with.
+    torch_threads = torch.get_num_threads()
     for thread in threads:
         thread.start()
-    torch_threads = torch.get_num_threads()
-    if restorer.scale is None:
-        # Resampling gains nothing from a second thread, and takes it from a busy encoder.
-        torch.set_num_threads(1)
+    # Resampling gains nothing from a second thread, and takes it from a busy encoder.
+    torch.set_num_threads(1 if restorer.scale is None else torch_threads)
     try:
         _restore(decoded, restored, restorer, segment, stages)
         restored.finish()
