@@ -96,6 +96,24 @@ def test_precision_that_overflows_falls_back() -> None:
     assert full.warnings == []
 
 
+def test_says_how_it_went_on_without_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Enough for one window but not for two: batches shrink, and no tile is spoken of."""
+    restorer = load(str(tiny_weights(tmp_path)), device="cpu", precision="fp32")
+    original = restorer.network.from_features
+
+    def one_at_a_time(features, center):  # type: ignore[no-untyped-def]
+        if len(center) > 1:
+            raise torch.OutOfMemoryError("out of memory")
+        return original(features, center)
+
+    monkeypatch.setattr("vsrcli.restore.restorer.choose_batch", lambda *_: 2)
+    monkeypatch.setattr(restorer.network, "from_features", one_at_a_time)
+    assert len(list(restorer.stream(torch.rand(5, 3, 16, 16)))) == 5
+    assert restorer.warnings == ["Memory ran out; went on with one frame at a time"]
+
+
 def test_bad_requests(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Unknown model 'tgaa'; choose one of .*tga-lite.*lanczos"):
         load("tgaa", device="cpu")

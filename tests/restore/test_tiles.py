@@ -12,8 +12,6 @@ from vsrcli.restore.window import WindowRunner
 from vsrcli.zoo.catalogue import find_entry
 from vsrcli.zoo.weights import load_entry
 
-# `real_clip` is the clip of the examples, (T, 3, 90, 160).
-
 
 @pytest.mark.parametrize("length", [1, 31, 32, 33, 100, 1921])
 @pytest.mark.parametrize("multiple", [1, 4])

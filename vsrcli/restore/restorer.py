@@ -126,11 +126,13 @@ class Restorer:
             marked = ((f, i == 0) for i, f in enumerate(chain(beginning, tensors)))
         runner = self._runner(beginning[0])
         yield from runner.stream(marked)
-        if runner.shrunk:
+        if runner.tile is not None and runner.shrunk:
             self.warnings.append(
                 f"Memory ran out; went on with tiles of {runner.tile} pixels "
                 f"(start with --tile {runner.tile} to save the attempt)"
             )
+        elif runner.shrunk:
+            self.warnings.append("Memory ran out; went on with one frame at a time")
 
     def _tensors(self, frames: Iterable[Picture]) -> Iterator[Tensor]:
         shape: torch.Size | None = None
@@ -165,7 +167,7 @@ class Restorer:
             return
         length = 2 * self.spec.strategy.radius + 1
         picked = [frames[min(i, len(frames) - 1)] for i in range(length)]
-        window = torch.stack([_center(f, _CHECKED_SIDE) for f in picked])[None].clamp(0, 1)
+        window = torch.stack([_center(f, _CHECKED_SIDE) for f in picked])[None]
         exact = self._at(torch.float32)
         with torch.no_grad():
             error = float((self.network(window) - exact(window)).abs().max())
