@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ class Fixture:
     arrays: dict[str, Tensor]
     """Recorded inputs and outputs."""
     tolerance: float
+    """Largest difference from the recorded outputs."""
+    meta: dict[str, Any]
+    """The whole JSON file, for what only one fixture has."""
 
     def __getitem__(self, name: str) -> Tensor:
         return self.arrays[name]
@@ -39,7 +43,10 @@ def load_fixture(name: str) -> Fixture:
     with np.load(FOLDER / f"{name}.npz") as archive:
         arrays = {key: torch.from_numpy(archive[key]) for key in archive.files}
     for key, entry in meta["input"].items():
-        if key not in arrays:
+        name = entry.get("array", key)
+        if name not in arrays:
             made = clip(entry["fill.clip"], tuple(entry["shape"]), entry["seed"])
-            arrays[key] = torch.from_numpy(made)
-    return Fixture(state, arrays, meta["tolerance"])
+            arrays[name] = torch.from_numpy(made)
+    tolerance = meta["tolerance"]
+    largest = tolerance["max_abs"] if isinstance(tolerance, dict) else tolerance
+    return Fixture(state, arrays, largest, meta)

@@ -13,7 +13,9 @@ import pytest
 import torch
 from models import tiny_weights
 
-from vsrcli.jobs.pipeline import Picturing, Segment, Stages, run_segment
+from vsrcli.jobs.picture_route import PictureRoute
+from vsrcli.jobs.pipeline import Stages, run_segment
+from vsrcli.jobs.route import Picturing, Segment
 from vsrcli.media.encoders import EncodeOptions, Picture, choose
 from vsrcli.media.formats import pixel_format
 from vsrcli.media.frame import ChromaLocation, ColorSpec, Frame, Matrix, Range
@@ -75,8 +77,8 @@ def run(
     scale = restorer.scale or 1
     picture = Picture(scale * WIDTH, scale * HEIGHT, YUV444, COLOR, Fraction(25))
     plan = choose(EncodeOptions("ffv1"), picture, "matroska")
-    picturing = Picturing(COLOR, Orientation.UPRIGHT, plan)
-    return run_segment(source, restorer, sink, picturing, segment, progress)
+    picturing = Picturing(YUV444, COLOR, Orientation.UPRIGHT, plan)
+    return run_segment(source, PictureRoute(restorer, picturing, segment), sink, progress)
 
 
 def tiny(folder: Path) -> Restorer:

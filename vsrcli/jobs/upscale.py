@@ -8,11 +8,15 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
 from pathlib import Path
+from typing import Any
 
 from vsrcli.errors import OutputError, UsageError
 from vsrcli.jobs.options import UpscaleOptions
-from vsrcli.jobs.pipeline import Picturing, Segment, run_segment
+from vsrcli.jobs.picture_route import PictureRoute
+from vsrcli.jobs.pipeline import run_segment
+from vsrcli.jobs.plane_route import PlaneRoute, resampling_of_planes
 from vsrcli.jobs.report import Meter, ProgressCallback, Report, expected_frames
+from vsrcli.jobs.route import Picturing, Route, Segment
 from vsrcli.media.access import MAX_DIMENSION, MAX_PIXELS
 from vsrcli.media.encoders import Picture, choose, container_of
 from vsrcli.media.frame import Frame
@@ -102,7 +106,7 @@ def plan_upscale(source: str, target: Path, options: UpscaleOptions) -> Plan:
         on_card = restorer.device.type == "cuda"
         encode = options.encode if on_card else replace(options.encode, hardware="off")
         plan = choose(encode, picture, container)
-    picturing = Picturing(video.color, video.orientation, plan)
+    picturing = Picturing(video.format, video.color, video.orientation, plan)
     return Plan(source, target, options, info, restorer, picturing, container)
 
 
@@ -128,10 +132,8 @@ def upscale(
         sink = stack.enter_context(_sink(plan, frames.time_base, notes, warnings))
         stages = run_segment(
             _begun(frames, _first_tick(plan, frames.time_base)),
-            plan.restorer,
+            _route(plan.restorer, plan.picturing, Segment()),
             sink,
-            plan.picturing,
-            Segment(),
             lambda stages: meter.update(stages.written, stages.shares),
         )
         sink.close()
@@ -152,6 +154,13 @@ def upscale(
         fps=stages.written / meter.seconds,
         stages=stages.shares,
     )
+
+
+def _route(restorer: Restorer, picturing: Picturing, segment: Segment) -> Route[Any]:
+    kernel = resampling_of_planes(restorer, picturing)
+    if kernel is not None:
+        return PlaneRoute(kernel, picturing, segment)
+    return PictureRoute(restorer, picturing, segment)
 
 
 def _check_target(source: str, target: Path, options: UpscaleOptions) -> None:

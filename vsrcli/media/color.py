@@ -23,7 +23,7 @@ from vsrcli.media.color_guess import guess
 from vsrcli.media.color_matrix import Quantization, Row, conversion, quantization
 from vsrcli.media.frame import ColorSpec, PixelFormat
 
-__all__ = ["alpha_of", "from_rgb", "guess", "to_rgb"]
+__all__ = ["alpha_of", "from_rgb", "guess", "store_codes", "to_rgb"]
 
 STRIP = 2**18
 """Most samples of a plane in a strip: as float32, one mebibyte."""
@@ -78,7 +78,9 @@ def from_rgb(
         for start, stop in _strips(rgb[0], 1):
             for channel in range(3):
                 strip = torch.mul(rgb[channel, start:stop].float(), codes.luma_scale)
-                _store(strip.add_(codes.luma_offset), codes.maximum, planes[channel][start:stop])
+                store_codes(
+                    strip.add_(codes.luma_offset), codes.maximum, planes[channel][start:stop]
+                )
     else:
         _rgb_to_yuv(rgb, format, color, planes)
     if format.alpha:
@@ -134,7 +136,7 @@ def _rgb_to_yuv(
     for start, stop in _strips(rgb[0], 1 << shift_y):
         strip = [channel[start:stop].float() for channel in rgb]
         luma = _weighted(strip, numbers.from_rgb[0], numbers.offsets[0])
-        _store(luma, numbers.maximum, planes[0][start:stop])
+        store_codes(luma, numbers.maximum, planes[0][start:stop])
         if format.family == "gray":
             continue
         # Resampling and matrix are linear: the cheapest order is rows, matrix, columns.
@@ -149,7 +151,7 @@ def _rgb_to_yuv(
         for plane in (1, 2):
             chroma = _weighted(strip, numbers.from_rgb[plane], numbers.offsets[plane])
             chroma = reduce(chroma, -1, 1 << shift_x, site_x)
-            _store(chroma, numbers.maximum, planes[plane][first:last])
+            store_codes(chroma, numbers.maximum, planes[plane][first:last])
 
 
 def _weighted(channels: Sequence[Tensor], weights: Row, offset: float) -> Tensor:
@@ -160,8 +162,8 @@ def _weighted(channels: Sequence[Tensor], weights: Row, offset: float) -> Tensor
     return result.add_(offset)
 
 
-def _store(values: Tensor, maximum: int, plane: Tensor) -> None:
-    """Round halves up and clip into `plane`; `values` (float32) are used up."""
+def store_codes(values: Tensor, maximum: int, plane: Tensor) -> None:
+    """Round halves up and clip to [0, maximum] into `plane`; `values` (float32) are used up."""
     values.add_(0.5).clamp_(0, maximum)  # and the conversions cut what follows the point
     if plane.dtype == torch.uint8 and plane.device.type == "cpu":
         plane.copy_(values.to(torch.int16))  # two conversions that are vectorized beat one not
@@ -173,7 +175,7 @@ def _alpha_plane(alpha: Tensor | None, codes: Quantization, like: Tensor) -> Ten
     plane = torch.empty_like(like)
     if alpha is None:
         return plane.fill_(codes.maximum)
-    _store(alpha.float() * codes.maximum, codes.maximum, plane)
+    store_codes(alpha.float() * codes.maximum, codes.maximum, plane)
     return plane
 
 

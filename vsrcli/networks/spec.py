@@ -1,12 +1,15 @@
-"""What a network needs around it, as data."""
+"""What a network needs around it, as data, and the parts that each temporal strategy calls."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from torch import Tensor
+
+Task = Literal["upscale", "space-time", "deblur"]
+"""space-time: enlarges, and makes a frame between every two."""
 
 
 @dataclass(frozen=True)
@@ -18,15 +21,42 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Chunk:
+    """All frames of a scene at once, as far as the result goes; a frame depends on `radius` frames
+    on each side. Computed in a stream, layer by layer."""
+
+    radius: int
+
+
+@dataclass(frozen=True)
+class Groups:
+    """`2 * size - 1` output frames from `size` input frames: those, and the moments between."""
+
+    size: int
+
+
+@dataclass(frozen=True)
+class Recurrent:
+    """Frame by frame, with a state that begins anew with each scene."""
+
+    period: int
+    """Frames after which the authors begin anew as well."""
+
+
+Strategy = Window | Chunk | Groups | Recurrent
+
+
+@dataclass(frozen=True)
 class Spec:
     """What the rest of the program must know of a network, so that nobody asks the network."""
 
     network: str
     """The module's name: `tga`, `resample` ..."""
-    task: Literal["upscale"]
+    task: Task
     scales: tuple[int, ...]
-    """Enlargements the network makes by itself; empty when it makes any."""
-    strategy: Window
+    """The enlargement that the network makes by itself (1 for deblurring); empty when it makes
+    any."""
+    strategy: Strategy
     multiple: int
     """Height and width must be a multiple of this; the caller pads and crops."""
     reach: int
@@ -67,3 +97,73 @@ def forward_window(network: WindowNetwork, frames: Tensor, radius: int) -> Tenso
     features = network.frame_features(frames.flatten(0, 1))
     windows = features.reshape(batch, length, *features.shape[1:])
     return network.from_features(windows.unbind(1), frames[:, radius])[:, None]
+
+
+class ChunkStream(Protocol):
+    """One clip on its way through a network of the chunk strategy."""
+
+    def push(self, frames: Tensor) -> Tensor:
+        """The next frames (n, 3, H, W) -> those that nothing can change any more, (m, 3, s*H,
+        s*W), in order; m may be 0."""
+
+    def finish(self) -> Tensor:
+        """The clip has ended -> its remaining frames (m, 3, s*H, s*W)."""
+
+
+class ChunkNetwork(Protocol):
+    """A network of the chunk strategy. However a clip is divided among `push` calls, the frames
+    that come out are those of `forward` over the whole clip."""
+
+    spec: Spec
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        """(B, T, 3, H, W) in [0, 1] -> (B, T, 3, s*H, s*W), not clamped; any T."""
+
+    def open(self) -> ChunkStream:
+        """A stream for one clip."""
+
+
+Maps = tuple[Tensor, ...]
+"""What a network keeps of a frame, or of two; each (N, F, h, w)."""
+
+
+class GroupNetwork(Protocol):
+    """A network of the groups strategy: forward is `from_features` over all outputs."""
+
+    spec: Spec
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        """(B, T, 3, H, W) in [0, 1], T >= 2 -> (B, 2T-1, 3, s*H, s*W), not clamped."""
+
+    def frame_features(self, frames: Tensor) -> Maps:
+        """(N, 3, H, W) -> what every group takes from a frame."""
+
+    def pair_features(self, first: Maps, second: Maps) -> Maps:
+        """Two neighbouring frames' features -> what every group takes from the two."""
+
+    def from_features(
+        self, features: Sequence[Maps], pairs: Sequence[Maps], wanted: Sequence[int]
+    ) -> Tensor:
+        """T frames' features and T-1 pairs' -> (len(wanted), 3, s*H, s*W), the outputs whose
+        positions among the 2T-1 are `wanted`; nothing is computed for the others alone."""
+
+
+State = TypeVar("State")
+
+
+class RecurrentNetwork(Protocol[State]):
+    """A network of the recurrent strategy: `forward` is `step` over all frames."""
+
+    spec: Spec
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        """(B, T, 3, H, W) in [0, 1] -> (B, T, 3, s*H, s*W), not clamped; state begun anew."""
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, F, h, w): what a step needs of its frame and no state, so that it
+        can run ahead."""
+
+    def step(self, frame: Tensor, encoded: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """A frame (B, 3, H, W), its `encode`, and the state after the frame before (None at the
+        beginning) -> the restored frame (B, 3, s*H, s*W), not clamped, and the new state, which
+        no later step changes in place."""

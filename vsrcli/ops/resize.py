@@ -47,7 +47,7 @@ def resize(
     return out.reshape(*x.shape[:-2], *size).to(x.dtype)
 
 
-class _Band(NamedTuple):
+class Band(NamedTuple):
     """Output samples `start : start + n`, as a matrix (n, taps) over `first : first + taps`."""
 
     start: int
@@ -58,7 +58,7 @@ class _Band(NamedTuple):
 def _rows(source: Tensor, out: Tensor, kernel: Kernel, antialias: bool) -> None:
     """(H, W) -> (H', W)"""
     sizes = (source.shape[0], out.shape[0])
-    for start, first, matrix in _bands(*sizes, _ROW_BAND, kernel, antialias, out.device, out.dtype):
+    for start, first, matrix in _bands(*sizes, ROW_BAND, kernel, antialias, out.device, out.dtype):
         rows, taps = matrix.shape
         torch.mm(matrix, source[first : first + taps], out=out[start : start + rows])
 
@@ -66,7 +66,13 @@ def _rows(source: Tensor, out: Tensor, kernel: Kernel, antialias: bool) -> None:
 def _columns(source: Tensor, out: Tensor, kernel: Kernel, antialias: bool) -> None:
     """(H, W) -> (H, W')"""
     sizes = (source.shape[1], out.shape[1])
-    bands = _bands(*sizes, _COLUMN_BAND, kernel, antialias, out.device, out.dtype)
+    resample_columns(
+        source, out, _bands(*sizes, COLUMN_BAND, kernel, antialias, out.device, out.dtype)
+    )
+
+
+def resample_columns(source: Tensor, out: Tensor, bands: list[Band]) -> None:
+    """Fill `out` (H, W') with the columns that `bands` make of those of `source` (H, W)."""
     for start, first, matrix in bands:
         columns, taps = matrix.shape
         target = out[:, start : start + columns]
@@ -75,8 +81,8 @@ def _columns(source: Tensor, out: Tensor, kernel: Kernel, antialias: bool) -> No
 
 # Long enough for efficient matrix products on a CPU, short enough that few of their factors are
 # zeros: measured for 1080p to 4K.
-_ROW_BAND = 24
-_COLUMN_BAND = 48
+ROW_BAND = 24
+COLUMN_BAND = 48
 
 
 @lru_cache(maxsize=32)
@@ -88,24 +94,25 @@ def _bands(
     antialias: bool,
     device: torch.device,
     dtype: torch.dtype,
-) -> list[_Band]:
-    """The banded matrix (target, source), cut so that each product is dense and contiguous.
-
-    A card prefers one big product to many small ones.
-    """
+) -> list[Band]:
+    """A card prefers one big product to many small ones."""
     matrix = weight_matrix(source, target, kernel, antialias)
-    length = band if device.type == "cpu" else target
+    return banded(matrix.to(device, dtype), band if device.type == "cpu" else target)
+
+
+def banded(matrix: Tensor, length: int) -> list[Band]:
+    """A matrix (target, source) with its nonzeros near the diagonal, as dense bands of `length`
+    rows."""
     bands = []
-    for start in range(0, target, length):
+    for start in range(0, matrix.shape[0], length):
         rows = matrix[start : start + length]
         used = rows.abs().sum(0).nonzero()
         first, last = int(used[0]), int(used[-1])
-        used_part = rows[:, first : last + 1].to(device=device, dtype=dtype).contiguous()
-        bands.append(_Band(start, first, used_part))
+        bands.append(Band(start, first, rows[:, first : last + 1].contiguous()))
     return bands
 
 
-def weight_matrix(source: int, target: int, kernel: Kernel, antialias: bool) -> Tensor:
+def weight_matrix(source: int, target: int, kernel: Kernel, antialias: bool = True) -> Tensor:
     """(target, source) float64 matrix that resamples a line; each row sums to 1."""
     factor = target / source
     stretch = min(factor, 1.0) if antialias else 1.0

@@ -106,6 +106,11 @@ class Restorer:
         with."""
         return self.spec.scales[0] if self.spec.scales else None
 
+    @property
+    def rate(self) -> int:
+        """Output frames for each input frame; 2 if one is made between every two."""
+        return 1
+
     def stream(self, frames: Iterable[Picture]) -> Iterator[Tensor]:
         """One restored (3, s*H, s*W) float32 tensor in [0, 1] or slightly outside for each frame,
         in order, on the restorer's device.
