@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from vsrcli.networks import fstrn, spmc, stdan, stfan
+from vsrcli.networks.architectures import Network
 from vsrcli.networks.tga import TGA, TGAConfig
 from vsrcli.zoo.weights import save_weights
 
@@ -24,8 +26,45 @@ def tiny_tga(seed: int = 0) -> TGA:
     return network
 
 
-def tiny_weights(folder: Path, seed: int = 0) -> Path:
-    """The weights file of `tiny_tga`."""
-    path = folder / f"tiny{seed}.safetensors"
-    save_weights(path, tiny_tga(seed), {"degradation": "none"})
+def tiny(name: str, seed: int = 0) -> Network:
+    """A network of this name that changes pictures visibly; of SPMC the published size."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return _tiny(name, torch.Generator().manual_seed(seed)).eval()
+
+
+def _tiny(name: str, generator: torch.Generator) -> Network:
+    network: Network
+    match name:
+        case "tga":
+            return tiny_tga(generator.initial_seed())
+        case "fstrn":
+            network = fstrn.FSTRN(fstrn.FSTRNConfig(channels=8, blocks=2))
+            fstrn.initialize(network, generator)
+        case "spmc":
+            network = spmc.SPMC(spmc.SPMCConfig(scale=2))
+            spmc.initialize(network, generator)
+        case "stdan":
+            network = stdan.STDAN(
+                stdan.STDANConfig(
+                    features=16,
+                    embedding=24,
+                    heads=2,
+                    groups=4,
+                    encoder_groups=1,
+                    decoder_groups=1,
+                    blocks=2,
+                )
+            )
+        case "stfan":
+            network = stfan.STFAN(stfan.STFANConfig(channels=(4, 8, 8), fac_kernel=3))
+        case _:
+            raise ValueError(name)
+    return network
+
+
+def tiny_weights(folder: Path, seed: int = 0, name: str = "tga") -> Path:
+    """The weights file of a `tiny` network."""
+    path = folder / f"tiny-{name}{seed}.safetensors"
+    save_weights(path, tiny(name, seed), {"degradation": "none"})
     return path

@@ -1,6 +1,7 @@
 """Enlarge and restore real video with published video networks.
 
-`upscale` turns one file into another; `load` gives a model that restores frames in memory.
+`upscale` and `deblur` turn one file into another; `load` gives a model that restores frames in
+memory.
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vsrcli.api import available_models, load, upscale
+    from vsrcli.api import available_models, deblur, load, upscale
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "available_models", "load", "upscale"]
+__all__ = ["__version__", "available_models", "deblur", "load", "upscale"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vsrcli.errors import DeviceError
 from vsrcli.networks.tga_inference import TGAInference
+from vsrcli.restore.ration import Ration
 from vsrcli.restore.window import WindowRunner
 
 SIZE = (10, 14)
@@ -30,8 +31,8 @@ def _by_hand(network: TGAInference, scene: list[Tensor]) -> list[Tensor]:
 
 
 def _stream(network: TGAInference, scenes: Sequence[list[Tensor]], batch: int = 1) -> list[Tensor]:
-    marked = ((frame, i == 0) for scene in scenes for i, frame in enumerate(scene))
-    return list(WindowRunner(network, 4, tile=None, batch=batch).stream(marked))
+    runner = WindowRunner(network, 3, Ration(None, batch))
+    return [frame for scene in scenes for frame in runner.run(iter(scene))]
 
 
 @torch.no_grad()
@@ -79,10 +80,10 @@ def test_frames_come_out_as_soon_as_their_window_is_known() -> None:
     def frames():  # type: ignore[no-untyped-def]
         nonlocal taken
         for frame in _clip(20):
-            yield frame, taken == 0
+            yield frame
             taken += 1
 
-    results = WindowRunner(TGAInference(tiny_tga()), 4, tile=None, batch=1).stream(frames())
+    results = WindowRunner(TGAInference(tiny_tga()), 3, Ration(None, 1)).run(frames())
     for index in range(10):
         next(results)
         assert taken <= index + 4
@@ -105,9 +106,9 @@ def test_out_of_memory_shrinks_and_goes_on() -> None:
     clip = [torch.rand(3, 150, 170) for _ in range(3)]
     expected = _by_hand(network, clip)
     network.limit = 130 * 130
-    runner = WindowRunner(network, 4, tile=None, batch=2)
-    made = list(runner.stream((frame, i == 0) for i, frame in enumerate(clip)))
-    assert runner.shrunk and runner.tile is not None and runner.batch == 1
+    ration = Ration(None, 2)
+    made = list(WindowRunner(network, 3, ration).run(iter(clip)))
+    assert ration.shrunk and ration.tile is not None and ration.batch == 1
     assert max(float((a - b).abs().max()) for a, b in zip(made, expected, strict=True)) < 1e-4
 
 
@@ -115,14 +116,14 @@ def test_out_of_memory_shrinks_and_goes_on() -> None:
 def test_out_of_memory_in_the_smallest_tile_is_an_error() -> None:
     network = _Failing(tiny_tga())
     network.limit = 0
-    runner = WindowRunner(network, 4, tile=None, batch=1)
+    runner = WindowRunner(network, 3, Ration(None, 1))
     with pytest.raises(DeviceError, match="Out of memory even with tiles of"):
-        list(runner.stream([(torch.rand(3, 64, 64), True)]))
+        list(runner.run(iter([torch.rand(3, 64, 64)])))
 
 
 @torch.no_grad()
 def test_other_errors_are_not_taken_for_memory() -> None:
     network = TGAInference(tiny_tga())
-    runner = WindowRunner(network, 4, tile=None, batch=1)
+    runner = WindowRunner(network, 3, Ration(None, 1))
     with pytest.raises(RuntimeError, match="channels"):
-        list(runner.stream([(torch.rand(5, 16, 16), True)]))
+        list(runner.run(iter([torch.rand(5, 16, 16)])))

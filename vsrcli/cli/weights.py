@@ -1,4 +1,4 @@
-"""`vsr weights list|verify|import`."""
+"""`vsr weights list|verify|import|fetch`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 from vsrcli.cli.options import Debug, Json
+from vsrcli.cli.weights_fetch import fetch
 
-app = typer.Typer(help="List, verify and import weights.", no_args_is_help=True)
+app = typer.Typer(help="List, verify, import and fetch weights.", no_args_is_help=True)
+app.command("fetch")(fetch)
 
 
 @app.command("list")
@@ -41,7 +43,7 @@ def verify(debug: Debug = False) -> None:
 
 @app.command("import")
 def import_weights(
-    network: Annotated[str, typer.Argument(help="Whose checkpoint it is: tga.")],
+    network: Annotated[str, typer.Argument(help="Whose checkpoint it is: tga, stfan or stdan.")],
     file: Annotated[Path, typer.Argument(help="The authors' .pth, .zip or .safetensors.")],
     output: Annotated[
         Path | None,

@@ -36,6 +36,11 @@ class TargetSize:
             if value is not None and value < 1:
                 raise UsageError(f"An output {value} pixels high or wide makes no sense")
 
+    @property
+    def given(self) -> bool:
+        """Whether any of the three is."""
+        return (self.scale, self.height, self.size) != (None, None, None)
+
     def of(self, width: int, height: int, default_scale: int) -> tuple[int, int]:
         """The output (width, height) for an upright input picture of this size."""
         if self.size is not None:
@@ -48,17 +53,22 @@ class TargetSize:
 
 
 @dataclass(frozen=True)
-class UpscaleOptions:
-    """Everything about an upscaling job but its input and output."""
+class JobOptions:
+    """Everything about a job but its input and output."""
 
+    verb: Literal["upscale", "deblur"] = "upscale"
     model: str | None = None
-    """A name of the catalogue or the path of a weights file; None: what suits the device."""
+    """A name of the catalogue or the path of a weights file; None: what suits verb and device."""
     weights: Path | None = None
     target: TargetSize = field(default_factory=TargetSize)
     device: str = "auto"
     precision: Precision = "auto"
     tile: int | Literal["auto", "off"] = "auto"
     scene_detection: bool = True
+    fps_factor: Literal[1, 2] | None = None
+    """Output frames for each input frame; None: as many as the model makes."""
+    reset_every: int | None = None
+    """Frames after which a recurrent model begins anew; None: at scene cuts alone."""
     encode: EncodeOptions = field(default_factory=lambda: EncodeOptions(hardware="auto"))
     audio: str = "copy"
     """copy, none, or a codec such as aac or opus."""
@@ -71,3 +81,11 @@ class UpscaleOptions:
     """Frame rate of an image sequence read."""
     overwrite: bool = False
     allow_protocols: tuple[str, ...] = ()
+
+
+def deblurred_name(source: str) -> Path:
+    """Where the deblurred `source` goes when nobody says: beside it."""
+    path = Path(source)
+    if "%" in path.name or path.is_dir():
+        raise UsageError("Name an output: several images have no place of their own beside them")
+    return path.with_name(f"{path.stem}.deblurred{path.suffix}")

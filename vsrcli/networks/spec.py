@@ -149,6 +149,7 @@ class GroupNetwork(Protocol):
 
 
 State = TypeVar("State")
+"""A NamedTuple of tensors (B, F, h, w), of the frame's size or an even part of it."""
 
 
 class RecurrentNetwork(Protocol[State]):

@@ -15,6 +15,8 @@ _USABLE = 0.5
 fragmentation and everybody else."""
 
 _LARGEST_BATCH = 8
+_LONGEST_CHUNK = 32
+"""Enough that the context of a chunk is little beside it."""
 
 
 def free_memory(device: torch.device) -> int:
@@ -56,6 +58,12 @@ def choose_batch(
         return 1
     window = spec.activations * dtype.itemsize * size[0] * size[1]
     return min(_LARGEST_BATCH, max(1, int(free * _USABLE / window)))
+
+
+def choose_length(spec: Spec, size: tuple[int, int], free: int) -> int:
+    """Frames (height, width) that tiles may restore together, which are held enlarged."""
+    frame = 3 * 4 * size[0] * size[1] * max(spec.scales) ** 2
+    return min(_LONGEST_CHUNK, max(1, int(free * _USABLE / 2 / frame)))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

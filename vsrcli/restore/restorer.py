@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vsrcli.errors import InputError, UsageError
+from vsrcli.networks.architectures import Network, for_inference
 from vsrcli.networks.resample import Resample
-from vsrcli.networks.spec import Spec, WindowNetwork
-from vsrcli.networks.tga_inference import TGAInference
+from vsrcli.networks.spec import Chunk, Groups, Recurrent, Spec, Strategy, Window
+from vsrcli.restore.chunk import ChunkRunner
 from vsrcli.restore.device import Precision, find_device, find_dtype
-from vsrcli.restore.memory import choose_batch, choose_tile, free_memory
-from vsrcli.restore.scenes import mark_cuts
+from vsrcli.restore.groups import GroupRunner
+from vsrcli.restore.memory import choose_batch, choose_length, choose_tile, free_memory
+from vsrcli.restore.ration import Ration
+from vsrcli.restore.recurrent import RecurrentRunner
+from vsrcli.restore.scenes import mark_cuts, split_scenes
 from vsrcli.restore.tiles import SMALLEST
 from vsrcli.restore.window import WindowRunner
-from vsrcli.zoo.catalogue import BASELINES, default_model, find_entry
-from vsrcli.zoo.weights import Network, load_entry, load_weights
+from vsrcli.zoo.cache import cached_weights
+from vsrcli.zoo.catalogue import BASELINES, default_model, find_entry, network_of
+from vsrcli.zoo.weights import load_entry, load_weights
 
 Picture = Tensor | NDArray[np.uint8]
 """(3, H, W) float in [0, 1], or (H, W, 3) uint8; RGB."""
@@ -33,7 +39,12 @@ _LARGEST_ERROR = 1 / 255
 _CHECKED_SIDE = 96
 """Pixels a side of the crop on which reduced precision is checked."""
 
+_CHECKED_FRAMES = 5
+"""Their number where the strategy takes any."""
+
 Tile = int | Literal["auto", "off"]
+Scale = tuple[Fraction, Fraction]
+"""Vertical, horizontal."""
 
 
 def load(
@@ -42,37 +53,56 @@ def load(
     device: str = "auto",
     precision: Precision = "auto",
     *,
-    scale: int | tuple[Fraction, Fraction] = 4,
+    scale: int | Scale | None = None,
     tile: Tile = "auto",
     scene_detection: bool = True,
+    between: bool = True,
+    reset_every: int | None = None,
 ) -> Restorer:
     """A model by name, or by the path of its weights, ready to restore frames.
 
     `weights` replaces the shipped weights of `model`. `scale`, vertical and horizontal if they
-    differ, is for the baselines, which make any. `tile` is a side in input pixels.
+    differ, is what baselines make (4 without it), and among weights of several scales the one to
+    choose them for. `tile` is a side in input pixels. `between`: whether a space-time model makes
+    the moments between frames. `reset_every`: frames after which a recurrent model begins anew,
+    beside scene cuts.
     Raises UsageError for unknown names, WeightsError and DeviceError as they say.
     """
     if isinstance(tile, int) and tile < SMALLEST:
         raise UsageError(f"Tiles of {tile} pixels are too small; use {SMALLEST} or more")
+    if reset_every is not None and reset_every < 1:
+        raise UsageError(f"Beginning anew every {reset_every} frames makes no sense")
     where = find_device(device)
     name = model or default_model(where.type)
+    factors = scale if isinstance(scale, tuple) else (Fraction(scale or 4), Fraction(scale or 4))
+    network: Network | Resample
     if name in BASELINES:
         if weights is not None:
             raise UsageError(f"{name} is plain resampling and takes no weights")
-        factors = scale if isinstance(scale, tuple) else (Fraction(scale), Fraction(scale))
-        resample = Resample("bicubic" if name == "bicubic" else "lanczos", factors)
-        return Restorer(name, resample, where, torch.float32, "off", scene_detection=False)
-    trained = _trained(name, weights)
-    dtype = find_dtype(precision, where)
-    return Restorer(name, trained, where, dtype, tile, scene_detection=scene_detection)
+        network = Resample("bicubic" if name == "bicubic" else "lanczos", factors)
+        dtype, tile, scene_detection = torch.float32, "off", False
+    else:
+        network = _trained(name, weights, None if scale is None else max(factors))
+        dtype = find_dtype(precision, where)
+    return Restorer(
+        name,
+        network,
+        where,
+        dtype,
+        tile,
+        scene_detection=scene_detection,
+        between=between,
+        reset_every=reset_every,
+    )
 
 
-def _trained(name: str, weights: str | Path | None) -> Network:
+def _trained(name: str, weights: str | Path | None, scale: Fraction | None) -> Network:
     if weights is not None:
-        return load_weights(Path(weights), find_entry(name).network)
+        return load_weights(Path(weights), network_of(name))
     if Path(name).suffix == ".safetensors":
         return load_weights(Path(name))
-    return load_entry(find_entry(name))
+    cached = cached_weights().get(name)
+    return load_entry(find_entry(name, scale)) if cached is None else load_weights(cached)
 
 
 class Restorer:
@@ -87,6 +117,8 @@ class Restorer:
         tile: Tile,
         *,
         scene_detection: bool,
+        between: bool = True,
+        reset_every: int | None = None,
     ) -> None:
         self.name = name
         self.device = device
@@ -97,8 +129,11 @@ class Restorer:
         self._trained = None if isinstance(network, Resample) else network
         self._tile = tile
         self._scene_detection = scene_detection
+        self._between = between
+        self._reset_every = reset_every
         self.network: nn.Module = network if self._trained is None else self._at(dtype)
-        """frames (B, T, 3, H, W) in [0, 1] -> (B, T', 3, s*H, s*W), not clamped."""
+        """frames (B, T, 3, H, W) in [0, 1] -> (B, T', 3, s*H, s*W), not clamped; H and W
+        multiples of `spec.multiple`."""
 
     @property
     def scale(self) -> int | None:
@@ -108,35 +143,42 @@ class Restorer:
 
     @property
     def rate(self) -> int:
-        """Output frames for each input frame; 2 if one is made between every two."""
-        return 1
+        """2 if a frame is made between every two of the input's, else 1."""
+        return 2 if self.spec.task == "space-time" and self._between else 1
 
     def stream(self, frames: Iterable[Picture]) -> Iterator[Tensor]:
         """One restored (3, s*H, s*W) float32 tensor in [0, 1] or slightly outside for each frame,
-        in order, on the restorer's device.
+        in order, on the restorer's device; with a `rate` of 2 also one between every two, which
+        across a scene cut is the frame before it once more.
 
         Frames are RGB: (3, H, W) float tensors in [0, 1] or (H, W, 3) uint8 arrays, all of one
         size. Takes what it needs of the iterable and holds no more than a few windows. Raises
         InputError when a frame has another shape, DeviceError when memory does not suffice.
         """
         tensors = self._tensors(frames)
-        beginning = list(islice(tensors, 2 * self.spec.strategy.radius + 1))
+        beginning = list(islice(tensors, _tried_frames(self.spec.strategy)))
         if not beginning:
             return
-        self._check_precision(beginning)
+        size = beginning[0].shape[-2:]
+        self._check_precision([self._padded(frame) for frame in beginning])
+        every = chain(beginning, tensors)
         marked: Iterable[tuple[Tensor, bool]]
-        if self._scene_detection:
-            marked = mark_cuts(chain(beginning, tensors))
-        else:
-            marked = ((f, i == 0) for i, f in enumerate(chain(beginning, tensors)))
-        runner = self._runner(beginning[0])
-        yield from runner.stream(marked)
-        if runner.tile is not None and runner.shrunk:
+        marked = mark_cuts(every) if self._scene_detection else ((f, False) for f in every)
+        padded = ((self._padded(frame), cut) for frame, cut in marked)
+        runner, ration = self._runner(self._padded(beginning[0]))
+        last: Tensor | None = None
+        for scene in split_scenes(padded, self._reset_every):
+            if last is not None and self.rate == 2:
+                yield last
+            for restored in runner.run(scene):
+                last = self._cropped(restored, size)
+                yield last
+        if ration.tile is not None and ration.shrunk:
             self.warnings.append(
-                f"Memory ran out; went on with tiles of {runner.tile} pixels "
-                f"(start with --tile {runner.tile} to save the attempt)"
+                f"Memory ran out; went on with tiles of {ration.tile} pixels "
+                f"(start with --tile {ration.tile} to save the attempt)"
             )
-        elif runner.shrunk:
+        elif ration.shrunk:
             self.warnings.append("Memory ran out; went on with one frame at a time")
 
     def _tensors(self, frames: Iterable[Picture]) -> Iterator[Tensor]:
@@ -151,7 +193,21 @@ class Restorer:
             shape = tensor.shape
             yield tensor
 
-    def _runner(self, frame: Tensor) -> WindowRunner:
+    def _padded(self, frame: Tensor) -> Tensor:
+        """(3, H, W) with its last row and column repeated up to the size that the network asks
+        for."""
+        height, width = frame.shape[-2:]
+        bottom, right = -height % self.spec.multiple, -width % self.spec.multiple
+        if not bottom and not right:
+            return frame
+        return F.pad(frame[None], (0, right, 0, bottom), mode="replicate")[0]
+
+    def _cropped(self, restored: Tensor, size: Sequence[int]) -> Tensor:
+        if self.scale is None:
+            return restored
+        return restored[:, : size[0] * self.scale, : size[1] * self.scale]
+
+    def _runner(self, frame: Tensor) -> tuple[SceneRunner, Ration]:
         size = (frame.shape[-2], frame.shape[-1])
         free = free_memory(self.device)
         if self._tile == "auto":
@@ -159,27 +215,57 @@ class Restorer:
         else:
             tile = None if self._tile == "off" else self._tile
         batch = choose_batch(self.spec, size, self.dtype, self.device, free)
-        network = cast(WindowNetwork, self.network)
-        return WindowRunner(network, self.scale or 1, tile=tile, batch=batch)
+        ration = Ration(tile, batch)
+        network: Any = self.network
+        runner: SceneRunner
+        match self.spec.strategy:
+            case Window(radius):
+                runner = WindowRunner(network, radius, ration)
+            case Chunk(radius):
+                length = choose_length(self.spec, size, free)
+                runner = ChunkRunner(network, radius, length, ration)
+            case Groups(group):
+                runner = GroupRunner(network, group, ration, between=self._between)
+            case Recurrent():
+                runner = RecurrentRunner(network, ration)
+        return runner, ration
 
     def _at(self, dtype: torch.dtype) -> nn.Module:
         assert self._trained is not None
-        return TGAInference(self._trained, dtype).to(self.device).eval()
+        return for_inference(self._trained, dtype).to(self.device)
 
     def _check_precision(self, frames: list[Tensor]) -> None:
         """Fall back to fp32 when the reduced precision goes wrong on these frames."""
         if self._trained is None or self.dtype == torch.float32:
             return
-        length = 2 * self.spec.strategy.radius + 1
+        length = _tried_frames(self.spec.strategy)
         picked = [frames[min(i, len(frames) - 1)] for i in range(length)]
-        window = torch.stack([_center(f, _CHECKED_SIDE) for f in picked])[None]
+        clip = torch.stack([_center(f, _CHECKED_SIDE) for f in picked])[None]
         exact = self._at(torch.float32)
         with torch.no_grad():
-            error = float((self.network(window) - exact(window)).abs().max())
+            error = float((self.network(clip) - exact(clip)).abs().max())
         if not error <= _LARGEST_ERROR:  # also true for NaN
             found = "not a number" if error != error else f"off by {error * 255:.1f}/255"
             self.warnings.append(f"precision {NAMES[self.dtype]} is {found} here; using fp32")
             self.dtype, self.network = torch.float32, exact
+
+
+class SceneRunner(Protocol):
+    """What runs a network over a scene: a strategy."""
+
+    def run(self, frames: Iterator[Tensor]) -> Iterator[Tensor]:
+        """The (3, H, W) frames of a scene -> its restored frames (3, s*H, s*W)."""
+
+
+def _tried_frames(strategy: Strategy) -> int:
+    """Frames on which reduced precision is checked: enough for the strategy to show itself."""
+    match strategy:
+        case Window(radius):
+            return 2 * radius + 1
+        case Groups(size):
+            return size
+        case _:
+            return _CHECKED_FRAMES
 
 
 NAMES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -46,6 +48,23 @@ def mark_cuts(frames: Iterable[Tensor]) -> Iterator[tuple[Tensor, bool]]:
     while position < len(window):
         yield answer()
         position += 1
+
+
+def split_scenes(
+    marked: Iterable[tuple[Tensor, bool]], longest: int | None = None
+) -> Iterator[Iterator[Tensor]]:
+    """The frames of each scene, to be used up before the next; `longest` frames at most."""
+
+    def numbered() -> Iterator[tuple[int, Tensor]]:
+        scene, length = 0, 0
+        for frame, starts_scene in marked:
+            if starts_scene or length == longest:
+                scene, length = scene + 1, 0
+            length += 1
+            yield scene, frame
+
+    for _, scene in groupby(numbered(), key=itemgetter(0)):
+        yield (frame for _, frame in scene)
 
 
 _FIRST = -1.0

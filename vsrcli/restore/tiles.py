@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import torch
 from torch import Tensor
@@ -27,13 +28,14 @@ class Span:
     neighbour's falls over the same ones."""
     fade_out: int
 
-    def ramp(self, scale: int, device: torch.device) -> Tensor:
-        """The tile's share (scale * picked,) of each output sample."""
-        share = torch.ones((self.picked.stop - self.picked.start) * scale, device=device)
-        for count, end in ((self.fade_in * scale, slice(None)), (self.fade_out * scale, ...)):
+    def ramp(self, ratio: Fraction, device: torch.device) -> Tensor:
+        """The tile's share of each output sample of what is picked, `ratio` for an input pixel."""
+        share = torch.ones(_times(self.picked.stop - self.picked.start, ratio), device=device)
+        for fade, is_end in ((self.fade_in, False), (self.fade_out, True)):
+            count = _times(fade, ratio)
             if count:
                 rising = (torch.arange(count, device=device) + 0.5) / count
-                if end is ...:
+                if is_end:
                     share[-count:] = rising.flip(0)
                 else:
                     share[:count] = rising
@@ -42,16 +44,17 @@ class Span:
 
 def spans(length: int, tile: int, context: int, blend: int, multiple: int) -> list[Span]:
     """`length` samples in pieces of about `tile`, each with `context` samples around what is
-    picked of it; neighbours overlap by `2 * blend`. Sources begin at multiples of `multiple`."""
+    picked of it; neighbours overlap by `2 * blend`. All but the end lies at a multiple of
+    `multiple`."""
     count = max(1, -(-length // tile))
     edges = [round(i * length / count / multiple) * multiple for i in range(count)] + [length]
+    context, blend = _up(context, multiple), _up(blend, multiple)
     pieces = []
     for start, stop in zip(edges[:-1], edges[1:], strict=True):
         low, high = max(0, start - blend), min(length, stop + blend)
-        first = max(0, low - context) // multiple * multiple
         pieces.append(
             Span(
-                source=slice(first, min(length, high + context)),
+                source=slice(max(0, low - context), min(length, high + context)),
                 picked=slice(low, high),
                 fade_in=2 * blend if start > 0 else 0,
                 fade_out=2 * blend if stop < length else 0,
@@ -67,42 +70,60 @@ def halo_of(spec: Spec, tile: int) -> int:
 
 
 def run_tiled(
-    restore: Callable[[slice, slice], Tensor],
+    restore: Callable[[slice, slice], Tensor], spec: Spec, size: tuple[int, int], tile: int
+) -> Tensor:
+    """One tensor out of tiles; see `run_all_tiled`."""
+    (whole,) = run_all_tiled(lambda rows, columns: (restore(rows, columns),), spec, size, tile)
+    return whole
+
+
+def run_all_tiled(
+    restore: Callable[[slice, slice], Sequence[Tensor]],
     spec: Spec,
-    scale: int,
     size: tuple[int, int],
     tile: int,
-) -> Tensor:
-    """(3, scale*H, scale*W) out of tiles; `restore(rows, columns)` gives the restored (3, ., .) of
-    a part of the input."""
+) -> list[Tensor]:
+    """Tensors (..., ratio*H, ratio*W), put together out of tiles of an input (H, W) = `size`.
+
+    `restore(rows, columns)` gives all of them for a part of the input; each has its own ratio,
+    which may be below 1 as long as `spec.multiple` makes it come out even.
+    """
     context = halo_of(spec, tile)
     blend = max(1, spec.halo // 4)
-    rows = spans(size[0], tile, context, blend, spec.multiple)
-    columns = spans(size[1], tile, context, blend, spec.multiple)
-    out: Tensor | None = None
-    for row, column in _grid(rows, columns):
-        restored = restore(row.source, column.source)
-        if out is None:
-            out = restored.new_zeros(3, size[0] * scale, size[1] * scale)
-        part = restored[:, _within(row, scale), _within(column, scale)]
-        share_y = row.ramp(scale, out.device)[:, None]
-        share_x = column.ramp(scale, out.device)
-        out[:, _scaled(row.picked, scale), _scaled(column.picked, scale)] += (
-            part * share_y * share_x
-        )
-    assert out is not None
-    return out
+    wholes: list[Tensor] = []
+    for row in spans(size[0], tile, context, blend, spec.multiple):
+        for column in spans(size[1], tile, context, blend, spec.multiple):
+            parts = restore(row.source, column.source)
+            ratios = [
+                Fraction(part.shape[-1], column.source.stop - column.source.start) for part in parts
+            ]
+            if not wholes:
+                wholes = [
+                    part.new_zeros(*part.shape[:-2], _times(size[0], ratio), _times(size[1], ratio))
+                    for part, ratio in zip(parts, ratios, strict=True)
+                ]
+            for part, whole, ratio in zip(parts, wholes, ratios, strict=True):
+                shares = row.ramp(ratio, part.device)[:, None] * column.ramp(ratio, part.device)
+                picked = part[..., _within(row, ratio), _within(column, ratio)]
+                whole[..., _scaled(row.picked, ratio), _scaled(column.picked, ratio)] += (
+                    picked * shares.to(part.dtype)
+                )
+    return wholes
 
 
-def _grid(rows: list[Span], columns: list[Span]) -> Iterator[tuple[Span, Span]]:
-    return ((row, column) for row in rows for column in columns)
+def _up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
 
 
-def _scaled(part: slice, scale: int) -> slice:
-    return slice(part.start * scale, part.stop * scale)
+def _times(length: int, ratio: Fraction) -> int:
+    return length * ratio.numerator // ratio.denominator
 
 
-def _within(span: Span, scale: int) -> slice:
+def _scaled(part: slice, ratio: Fraction) -> slice:
+    return slice(_times(part.start, ratio), _times(part.stop, ratio))
+
+
+def _within(span: Span, ratio: Fraction) -> slice:
     """The picked part, counted from the start of the tile's own output."""
     offset = span.source.start
-    return slice((span.picked.start - offset) * scale, (span.picked.stop - offset) * scale)
+    return _scaled(slice(span.picked.start - offset, span.picked.stop - offset), ratio)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from vsrcli.errors import DeviceError
 from vsrcli.networks.spec import WindowNetwork
-from vsrcli.restore.memory import is_out_of_memory
-from vsrcli.restore.tiles import SMALLEST, run_tiled
+from vsrcli.restore.ration import Ration
+from vsrcli.restore.tiles import run_tiled
 
 
 @dataclass
 class _Entry:
-    """A frame of the current scene, and what windows share of it once that is known."""
+    """A frame of the scene, and what windows share of it once that is known."""
 
     frame: Tensor
     """(3, H, W)"""
@@ -28,107 +27,77 @@ Window = Sequence[_Entry]
 
 
 class WindowRunner:
-    """Runs a network over frames; shrinks its tiles when memory runs out, and goes on.
+    """Runs a network of the window strategy over scenes."""
 
-    `tile` is the side of a tile in input pixels, None for whole pictures.
-    """
+    def __init__(self, network: WindowNetwork, radius: int, ration: Ration) -> None:
+        self._network = network
+        self._radius = radius
+        self._ration = ration
 
-    def __init__(self, network: WindowNetwork, scale: int, *, tile: int | None, batch: int) -> None:
-        self.network = network
-        self.scale = scale
-        self.tile = tile
-        self.batch = batch
-        self.shrunk = False
-        """Whether memory ran out on the way."""
-        self.radius = network.spec.strategy.radius
+    def run(self, frames: Iterator[Tensor]) -> Iterator[Tensor]:
+        """The (3, H, W) frames of a scene -> (3, s*H, s*W) frames, one for each.
 
-    def stream(self, frames: Iterable[tuple[Tensor, bool]]) -> Iterator[Tensor]:
-        """(3, H, W) frames with "a scene starts here" -> (3, s*H, s*W) frames, one for each.
-
-        A window never reaches into another scene: the scene's end frame is repeated instead.
+        A window never reaches beyond the scene: its end frame is repeated instead.
         """
         waiting: list[Window] = []
         for window in self._windows(frames):
             waiting.append(window)
-            if len(waiting) == self.batch:
+            if len(waiting) >= self._ration.batch:
                 yield from self._restore(waiting)
                 waiting = []
         if waiting:
             yield from self._restore(waiting)
 
-    def _windows(self, frames: Iterable[tuple[Tensor, bool]]) -> Iterator[Window]:
+    def _windows(self, frames: Iterator[Tensor]) -> Iterator[Window]:
         scene: list[_Entry] = []
         center = 0
-        for frame, starts_scene in frames:
-            if starts_scene:
-                yield from self._last_windows(scene, center)
-                scene, center = [], 0
+        for frame in frames:
             scene.append(_Entry(frame))
-            if len(scene) - center > self.radius:
+            if len(scene) - center > self._radius:
                 yield self._window(scene, center)
                 center += 1
-            if center > self.radius:
+            if center > self._radius:
                 del scene[0]
                 center -= 1
-        yield from self._last_windows(scene, center)
-
-    def _last_windows(self, scene: list[_Entry], center: int) -> Iterator[Window]:
         for index in range(center, len(scene)):
             yield self._window(scene, index)
 
     def _window(self, scene: list[_Entry], center: int) -> Window:
         last = len(scene) - 1
-        wanted = range(center - self.radius, center + self.radius + 1)
+        wanted = range(center - self._radius, center + self._radius + 1)
         return [scene[min(max(i, 0), last)] for i in wanted]
 
     def _restore(self, windows: list[Window]) -> list[Tensor]:
-        while True:
-            try:
-                with torch.no_grad():
-                    return self._run(windows)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                reason = str(error).splitlines()[0]
-            self._shrink(windows, reason)
+        def work() -> list[Tensor]:
+            tile = self._ration.tile
+            if tile is not None:
+                return [self._restore_tiled(window, tile) for window in windows]
+            return self._restore_whole(windows)
 
-    def _run(self, windows: list[Window]) -> list[Tensor]:
-        if self.tile is not None:
-            return [self._restore_tiled(window, self.tile) for window in windows]
-        return self._restore_whole(windows)
+        def forget() -> None:
+            for window in windows:
+                for entry in window:
+                    entry.features = None
 
-    def _shrink(self, windows: list[Window], reason: str) -> None:
-        """Ask for less memory from now on: single windows first, then ever smaller tiles."""
-        self.shrunk = True
-        for window in windows:
-            for entry in window:
-                entry.features = None
-        if self.tile is None and self.batch > 1:
-            self.batch = 1
-            return
-        tile = (self.tile or max(windows[0][0].frame.shape[-2:])) // 2
-        if tile < SMALLEST:
-            raise DeviceError(
-                f"Out of memory even with tiles of {2 * tile} pixels ({reason}); "
-                "free some, or use another device"
-            )
-        self.tile = tile
+        height, width = windows[0][0].frame.shape[-2:]
+        return self._ration.attempt(work, (height, width), forget)
 
     def _restore_whole(self, windows: list[Window]) -> list[Tensor]:
         restored: list[Tensor] = []
-        for first in range(0, len(windows), self.batch):
-            batch = windows[first : first + self.batch]
+        size = self._ration.batch
+        for first in range(0, len(windows), size):
+            batch = windows[first : first + size]
             slots = [
                 _joined([self._features(entry) for entry in slot])
                 for slot in zip(*batch, strict=True)
             ]
-            centers = _joined([window[self.radius].frame[None] for window in batch])
-            restored.extend(self.network.from_features(slots, centers).unbind(0))
+            centers = _joined([window[self._radius].frame[None] for window in batch])
+            restored.extend(self._network.from_features(slots, centers).unbind(0))
         return restored
 
     def _features(self, entry: _Entry) -> Tensor:
         if entry.features is None:
-            entry.features = self.network.frame_features(entry.frame[None])
+            entry.features = self._network.frame_features(entry.frame[None])
         return entry.features
 
     def _restore_tiled(self, window: Window, tile: int) -> Tensor:
@@ -138,12 +107,12 @@ class WindowRunner:
 
         def restore(rows: slice, columns: slice) -> Tensor:
             parts = torch.stack([frame[:, rows, columns] for frame in frames])
-            features = self.network.frame_features(parts)
-            center = parts[self.radius][None]
-            return self.network.from_features(features.split(1), center)[0]
+            features = self._network.frame_features(parts)
+            center = parts[self._radius][None]
+            return self._network.from_features(features.split(1), center)[0]
 
         height, width = frames[0].shape[-2:]
-        return run_tiled(restore, self.network.spec, self.scale, (height, width), tile)
+        return run_tiled(restore, self._network.spec, (height, width), tile)
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
 from vsrcli.errors import UsageError, WeightsError
+from vsrcli.zoo.cache import cached_weights
 
 BASELINES = ("bicubic", "lanczos")
 """Models that need no weights."""
+
+MODELS = {
+    "tga": "tga",
+    "tga-lite": "tga",
+    "fstrn": "fstrn",
+    "spmc": "spmc",
+    "stdan": "stdan",
+    "stfan": "stfan",
+}
+"""The models that have weights, and the network of each."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,8 @@ class Entry:
     """How the low-resolution side of the training pairs was made."""
     training: str
     licence: str
+    model: str = ""
+    """What to call it when the scale is understood: spmc for spmc-x2; empty if that is `name`."""
 
     @property
     def path(self) -> Path:
@@ -53,18 +67,43 @@ def catalogue() -> dict[str, Entry]:
 
 
 def model_names() -> list[str]:
-    """Every name that `--model` takes."""
-    return [*catalogue(), *BASELINES]
+    """Every name that `--model` takes: those with weights at hand first, the others last."""
+    ready = [*catalogue(), *cached_weights(), *BASELINES]
+    return ready + [name for name in MODELS if name not in ready]
 
 
 def default_model(device_type: str) -> str:
-    """What runs when no model is named: the best that the device carries in reasonable time."""
+    """What enlarges when no model is named: the best that the device carries in reasonable
+    time."""
     return "tga" if device_type == "cuda" else "tga-lite"
 
 
-def find_entry(name: str) -> Entry:
-    """The entry called `name`; raises UsageError with the good names."""
+def network_of(name: str) -> str:
+    """The network of a model; raises UsageError with the good names."""
     entry = catalogue().get(name)
-    if entry is None:
+    if entry is not None:
+        return entry.network
+    if name not in MODELS:
         raise UsageError(f"Unknown model {name!r}; choose one of {', '.join(model_names())}")
-    return entry
+    return MODELS[name]
+
+
+def find_entry(name: str, scale: Fraction | None = None) -> Entry:
+    """The shipped weights of a model; among several, those of the least scale that reaches
+    `scale`, else of the largest.
+
+    Raises UsageError with the good names, WeightsError when no weights of it are shipped.
+    """
+    network = network_of(name)
+    entries = [e for e in catalogue().values() if name in (e.name, e.model)]
+    if not entries:
+        raise WeightsError(
+            f"No weights of {name} are shipped yet: train them with `vsr train {network}`, or "
+            f"bring in the authors' with `vsr weights import {network} FILE`, and give --weights"
+        )
+    reaching = [e for e in entries if scale is not None and e.scale >= scale]
+    return min(reaching, key=_scale) if reaching else max(entries, key=_scale)
+
+
+def _scale(entry: Entry) -> int:
+    return entry.scale

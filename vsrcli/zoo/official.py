@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vsrcli.errors import UsageError, VsrError, WeightsError
+from vsrcli.networks.architectures import Network
+from vsrcli.networks.stdan import STDAN
+from vsrcli.networks.stfan import STFAN, bgr_to_rgb
 from vsrcli.networks.tga import PUBLISHED, PUBLISHED_DILATED, TGA
-from vsrcli.zoo.weights import Network, load_state
-
-IMPORTABLE = ("tga",)
-"""Networks whose official checkpoints can be imported."""
+from vsrcli.zoo.published import ELSEWHERE
+from vsrcli.zoo.weights import load_state
 
 _LARGEST_MEMBER = 2**30
 """Bytes a checkpoint inside a zip archive may unpack to."""
@@ -36,7 +37,7 @@ def import_checkpoint(network: str, path: Path) -> Network:
     Nothing in the file is executed. Raises WeightsError when it is damaged or of another network,
     UsageError when `network` has no official checkpoint.
     """
-    _check_importable(network)
+    _importer(network)
     return network_from_state(network, _read_state(path), str(path))
 
 
@@ -45,13 +46,15 @@ def network_from_state(network: str, official: Mapping[str, Tensor], source: str
 
     `source` is what errors call it; they are those of `import_checkpoint`.
     """
-    _check_importable(network)
-    return _tga(official, source)
+    return _importer(network)(official, source).eval()
 
 
-def _check_importable(network: str) -> None:
-    if network not in IMPORTABLE:
+def _importer(network: str) -> Callable[[Mapping[str, Tensor], str], Network]:
+    if network not in _IMPORTERS:
+        if network in ELSEWHERE:
+            raise WeightsError(ELSEWHERE[network])
         raise UsageError(f"No import for {network!r}; choose one of {', '.join(IMPORTABLE)}")
+    return _IMPORTERS[network]
 
 
 def _tga(official: Mapping[str, Tensor], source: str) -> TGA:
@@ -64,7 +67,35 @@ def _tga(official: Mapping[str, Tensor], source: str) -> TGA:
         flat = value.dim() == 5 and value.shape[2] == 1
         state[name] = value.squeeze(2) if flat else value
     load_state(network, state, source)
-    return network.eval()
+    return network
+
+
+def _stdan(official: Mapping[str, Tensor], source: str) -> STDAN:
+    """The constants among the parameters are for one picture size; ours makes them when needed."""
+    network = STDAN()
+    constants = ("relative_position_index", "attn_mask")
+    state = {key: value for key, value in official.items() if not key.endswith(constants)}
+    load_state(network, state, source)
+    return network
+
+
+def _stfan(official: Mapping[str, Tensor], source: str) -> STFAN:
+    """The authors' network takes and makes blue, green, red."""
+    network = STFAN()
+    load_state(network, official, source)  # which says what is wrong before it is taken apart
+    load_state(network, bgr_to_rgb(official), source)
+    return network
+
+
+_IMPORTERS: dict[str, Callable[[Mapping[str, Tensor], str], Network]] = {
+    "tga": _tga,
+    "stdan": _stdan,
+    "stfan": _stfan,
+}
+
+
+IMPORTABLE = tuple(_IMPORTERS)
+"""Networks whose official checkpoints can be imported."""
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
@@ -78,7 +109,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # a damaged file can fail anywhere inside the unpickler
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{path} is not a whole file of plain tensors ({reason})") from None
-    for wrapper in ("state_dict", "model", "params"):
+    for wrapper in ("state_dict", "model", "params", "deblurnet_state_dict"):
         if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
             found = found[wrapper]
     if not isinstance(found, dict) or not found:

@@ -14,21 +14,23 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vsrcli.errors import WeightsError
-from vsrcli.networks.tga import TGA, TGAConfig
+from vsrcli.networks.architectures import ARCHITECTURES, Network
 from vsrcli.zoo.catalogue import Entry
-
-Network = TGA
-"""The networks that have weights."""
 
 _HEADER_KEYS = ("network", "config")
 
 
 def build_network(name: str, config: Mapping[str, object]) -> Network:
     """An untrained network; raises WeightsError when the configuration is not one of its own."""
-    if name != "tga":
-        raise WeightsError(f"Unknown network {name!r}; this version knows tga")
+    architecture = ARCHITECTURES.get(name)
+    if architecture is None:
+        raise WeightsError(
+            f"Unknown network {name!r}; this version knows {', '.join(ARCHITECTURES)}"
+        )
+    # JSON has no tuples.
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
     try:
-        return TGA(TGAConfig(**config))  # type: ignore[arg-type]
+        return architecture.build(architecture.config(**values))
     except (TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"Not a configuration of {name}: {dict(config)} ({error})") from error
 

@@ -1,135 +1,57 @@
-"""The upscaling job: one input, one output."""
+"""A job: one input, one output."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from math import floor
 from pathlib import Path
 from typing import Any
 
-from vsrcli.errors import OutputError, UsageError
-from vsrcli.jobs.options import UpscaleOptions
+from vsrcli.errors import OutputError
+from vsrcli.jobs.options import JobOptions
 from vsrcli.jobs.picture_route import PictureRoute
 from vsrcli.jobs.pipeline import run_segment
+from vsrcli.jobs.plan import Plan, is_pattern, plan_job
 from vsrcli.jobs.plane_route import PlaneRoute, resampling_of_planes
 from vsrcli.jobs.report import Meter, ProgressCallback, Report, expected_frames
 from vsrcli.jobs.route import Picturing, Route, Segment
-from vsrcli.media.access import MAX_DIMENSION, MAX_PIXELS
-from vsrcli.media.encoders import Picture, choose, container_of
 from vsrcli.media.frame import Frame
-from vsrcli.media.geometry import oriented_sar, oriented_size
-from vsrcli.media.image_writer import ImageWriter, image_plan, is_image_target
-from vsrcli.media.images import open_source, probe_source
-from vsrcli.media.info import MediaInfo
-from vsrcli.media.output import AtomicFolder, AtomicOutput, check_output, check_output_folder
+from vsrcli.media.geometry import oriented_sar
+from vsrcli.media.image_writer import ImageWriter
+from vsrcli.media.images import open_source
+from vsrcli.media.output import AtomicFolder, AtomicOutput
 from vsrcli.media.reader import FrameSource
 from vsrcli.media.streams import CarriedStreams, Cut, output_shift
 from vsrcli.media.writer import FrameSink, MovieWriter
-from vsrcli.restore.restorer import NAMES, Restorer, load
-
-DEFAULT_SCALE = 4
-"""Enlargement when the user names no size."""
+from vsrcli.restore.restorer import NAMES, Restorer
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Everything decided before the first frame is decoded."""
-
-    source: str
-    target: Path
-    options: UpscaleOptions
-    info: MediaInfo
-    restorer: Restorer
-    picturing: Picturing
-    container: str
-    """libav's name, or `images`."""
-
-    @property
-    def report(self) -> Report:
-        """The report of a job of which nothing is done yet."""
-        video, plan = self.info.video, self.picturing.plan
-        return Report(
-            input=self.source,
-            output=str(self.target),
-            model=self.restorer.name,
-            device=str(self.restorer.device),
-            precision=NAMES[self.restorer.dtype],
-            input_size=oriented_size((video.width, video.height), video.orientation),
-            output_size=(plan.width, plan.height),
-            codec=plan.codec,
-            pix_fmt=plan.pix_fmt,
-            container=self.container,
-            guesses=video.guesses,
-            notes=plan.notes,
-            warnings=self.info.warnings,
-        )
-
-
-def plan_upscale(source: str, target: Path, options: UpscaleOptions) -> Plan:
-    """Look at the input, load the model and choose the encoder; writes nothing.
-
-    Raises the VsrError that the job itself would raise as early.
-    """
-    _check_target(source, target, options)
-    info = probe_source(source, allow_protocols=options.allow_protocols, fps=options.fps)
-    video = info.video
-    width, height = oriented_size((video.width, video.height), video.orientation)
-    out_width, out_height = options.target.of(width, height, DEFAULT_SCALE)
-    if max(out_width, out_height) > MAX_DIMENSION or out_width * out_height > MAX_PIXELS:
-        raise UsageError(f"An output of {out_width}x{out_height} is too large; use a lower scale")
-    restorer = load(
-        options.model,
-        options.weights,
-        options.device,
-        options.precision,
-        scale=(Fraction(out_height, height), Fraction(out_width, width)),
-        tile=options.tile,
-        scene_detection=options.scene_detection,
-    )
-    picture = Picture(
-        out_width,
-        out_height,
-        video.format,
-        video.color,
-        video.average_rate or Fraction(25),
-        video.mastering_display,
-        video.content_light,
-    )
-    if is_image_target(target):
-        container, plan = "images", image_plan(target, picture, options.encode)
-    else:
-        container = container_of(target)
-        # Without a card there is no encoder on it to look for, nor to report missing.
-        on_card = restorer.device.type == "cuda"
-        encode = options.encode if on_card else replace(options.encode, hardware="off")
-        plan = choose(encode, picture, container)
-    picturing = Picturing(video.format, video.color, video.orientation, plan)
-    return Plan(source, target, options, info, restorer, picturing, container)
-
-
-def upscale(
+def run_job(
     source: str,
     target: Path,
-    options: UpscaleOptions,
+    options: JobOptions,
     progress: ProgressCallback | None = None,
 ) -> Report:
-    """Enlarge `source` into `target`, which appears only when it is whole.
+    """Restore `source` into `target`, which appears only when it is whole.
 
     Audio, subtitles and everything else of the file is carried over. Raises a VsrError, after
     which, as after any exception, nothing is left at `target` and `source` is untouched.
     """
-    plan = plan_upscale(source, target, options)
+    plan = plan_job(source, target, options)
     info, video = plan.info, plan.info.video
     expected = expected_frames(video, info.duration, options.start, options.end)
-    meter = Meter(expected, progress)
+    rate = plan.restorer.rate
+    meter = Meter(expected and rate * expected, progress)
     with contextlib.ExitStack() as stack:
         frames = stack.enter_context(_open(plan))
         notes: list[str] = []
         warnings: list[str] = []
-        sink = stack.enter_context(_sink(plan, frames.time_base, notes, warnings))
+        # Moments between frames lie at half ticks.
+        ticks = frames.time_base / rate
+        sink = stack.enter_context(_sink(plan, ticks, notes, warnings))
         stages = run_segment(
             _begun(frames, _first_tick(plan, frames.time_base)),
             _route(plan.restorer, plan.picturing, Segment()),
@@ -137,9 +59,10 @@ def upscale(
             lambda stages: meter.update(stages.written, stages.shares),
         )
         sink.close()
-        if not stages.read == stages.written == sink.frames:
+        due = rate * (stages.read - 1) + 1
+        if not due == stages.written == sink.frames:
             raise OutputError(
-                f"{stages.read} frames were read but {sink.frames} written; "
+                f"{stages.read} frames were read but {sink.frames} of {due} written; "
                 "this is a fault of vsr, nothing was kept"
             )
     planned = plan.report
@@ -161,18 +84,6 @@ def _route(restorer: Restorer, picturing: Picturing, segment: Segment) -> Route[
     if kernel is not None:
         return PlaneRoute(kernel, picturing, segment)
     return PictureRoute(restorer, picturing, segment)
-
-
-def _check_target(source: str, target: Path, options: UpscaleOptions) -> None:
-    inputs = [Path(source)]
-    if _is_pattern(target):
-        check_output_folder(target.parent, overwrite=options.overwrite, inputs=inputs)
-    else:
-        check_output(target, overwrite=options.overwrite, inputs=inputs)
-
-
-def _is_pattern(target: Path) -> bool:
-    return is_image_target(target) and "%" in target.name
 
 
 def _open(plan: Plan) -> FrameSource:
@@ -224,7 +135,7 @@ def _sink(
             _movie(plan, path, time_base, notes, warnings) as writer,
         ):
             yield writer
-    elif _is_pattern(plan.target):
+    elif is_pattern(plan.target):
         folder = plan.target.parent
         with (
             AtomicFolder(folder, overwrite=overwrite, inputs=inputs) as path,

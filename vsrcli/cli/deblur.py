@@ -1,0 +1,96 @@
+"""`vsr deblur INPUT [OUTPUT]`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vsrcli.cli import job
+from vsrcli.cli.options import AllowProtocol, Debug, Json, parse_encoder_option
+
+
+def deblur(
+    source: job.Source,
+    target: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="OUTPUT",
+            help="Video, pattern or image; without it, INPUT's name with .deblurred before the "
+            "extension.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, job.option("Model", "stfan (the default), or a weights file.")
+    ] = None,
+    weights: job.Weights = None,
+    scale: job.Scale = None,
+    height: job.Height = None,
+    size: job.Size = None,
+    reset_every: Annotated[
+        int | None,
+        job.option("Model", "Begin anew after so many frames, as the authors do after 20."),
+    ] = None,
+    scene_detection: job.SceneDetection = "on",
+    codec: job.Codec = None,
+    crf: job.Crf = None,
+    preset: job.Preset = None,
+    pix_fmt: job.PixFmt = None,
+    encoder_option: job.EncoderOption = None,
+    audio: job.Audio = "copy",
+    subtitles: job.Subtitles = "copy",
+    overwrite: job.Overwrite = False,
+    start: job.Start = None,
+    end: job.End = None,
+    fps: job.Fps = None,
+    deinterlace: job.Deinterlace = "auto",
+    allow_protocol: AllowProtocol = None,
+    device: job.Device = "auto",
+    precision: job.Precision = "auto",
+    tile: job.Tile = "auto",
+    dry_run: job.DryRun = False,
+    quiet: job.Quiet = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Take the motion blur out of a video; everything else of it stays."""
+    from vsrcli.jobs.options import JobOptions, TargetSize, deblurred_name
+    from vsrcli.media.encoders import EncodeOptions
+
+    options = JobOptions(
+        verb="deblur",
+        model=model,
+        weights=weights,
+        target=TargetSize(scale, height, size),
+        device=device,
+        precision=precision,
+        tile=tile,
+        scene_detection=scene_detection == "on",
+        reset_every=reset_every,
+        encode=EncodeOptions(
+            codec=codec,
+            crf=crf,
+            preset=preset,
+            pix_fmt=pix_fmt,
+            encoder_options=tuple(parse_encoder_option(text) for text in encoder_option or ()),
+            hardware="auto",
+        ),
+        audio=audio,
+        subtitles=subtitles,
+        deinterlace=deinterlace,
+        start=start,
+        end=end,
+        fps=fps,
+        overwrite=overwrite,
+        allow_protocols=tuple(allow_protocol or ()),
+    )
+    job.run(
+        source,
+        target or deblurred_name(source),
+        options,
+        dry_run=dry_run,
+        quiet=quiet,
+        as_json=as_json,
+    )

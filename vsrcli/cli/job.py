@@ -1,0 +1,112 @@
+"""Options that all jobs share, and how a job is run from the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from vsrcli.cli.options import parse_ratio, parse_size, parse_tile, parse_time
+from vsrcli.cli.progress import clock, shown_progress
+
+if TYPE_CHECKING:
+    from vsrcli.jobs.options import JobOptions
+    from vsrcli.jobs.report import Report
+
+
+def option(panel: str, text: str, *names: str, **more: Any) -> Any:
+    """An option under a heading of the help."""
+    return typer.Option(*names, help=text, rich_help_panel=panel, **more)
+
+
+Source = Annotated[
+    str, typer.Argument(metavar="INPUT", help="Video, folder or pattern of images, or image.")
+]
+Weights = Annotated[Path | None, option("Model", "Weights to use instead of the model's own.")]
+Scale = Annotated[
+    Fraction | None,
+    option("Model", "Enlargement, such as 4 or 2.5.", parser=parse_ratio, metavar="N"),
+]
+Height = Annotated[int | None, option("Model", "Output height instead of a scale.")]
+Size = Annotated[Any, option("Model", "Output size instead.", parser=parse_size, metavar="WxH")]
+SceneDetection = Annotated[Literal["on", "off"], option("Model", "Never mix frames of two scenes.")]
+Codec = Annotated[
+    str | None,
+    option("Output", "h264 (the default), hevc, av1, vp9, prores, ffv1, or h264_nvenc ..."),
+]
+Crf = Annotated[
+    float | None, option("Output", "Quality, lower is better; each codec has its default.")
+]
+Preset = Annotated[str | None, option("Output", "The encoder's speed preset.")]
+PixFmt = Annotated[str | None, option("Output", "Pixel format, such as yuv420p10le.")]
+EncoderOption = Annotated[
+    list[str] | None,
+    option("Output", "Handed to the encoder; repeatable.", metavar="KEY=VALUE"),
+]
+Audio = Annotated[str, option("Output", "copy, none, or a codec to convert to.")]
+Subtitles = Annotated[Literal["copy", "none"], option("Output", "Carry subtitles over or not.")]
+Overwrite = Annotated[bool, option("Output", "Replace an output that exists.", "--overwrite")]
+Start = Annotated[
+    Fraction | None, option("Input", "Begin at this time.", parser=parse_time, metavar="TIME")
+]
+End = Annotated[
+    Fraction | None, option("Input", "Stop at this time.", parser=parse_time, metavar="TIME")
+]
+Fps = Annotated[
+    Fraction | None,
+    option("Input", "Rate of an image sequence.", parser=parse_ratio, metavar="N"),
+]
+Deinterlace = Annotated[
+    Literal["auto", "on", "off"], option("Input", "auto: when frames are flagged interlaced.")
+]
+Device = Annotated[str, option("Speed", "auto, cpu, cuda, cuda:1 or mps.")]
+Precision = Annotated[
+    Literal["auto", "fp32", "fp16", "bf16"],
+    option("Speed", "auto: fp16 on CUDA, on a CPU what is faster there."),
+]
+Tile = Annotated[
+    Any, option("Speed", "Side in input pixels, auto or off.", parser=parse_tile, metavar="N")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say only what fails.")]
+
+
+def run(
+    source: str,
+    target: Path,
+    options: JobOptions,
+    *,
+    dry_run: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Do the job, or with `dry_run` only plan it, and say what was done."""
+    from vsrcli.jobs.job import run_job
+    from vsrcli.jobs.plan import plan_job
+
+    if dry_run:
+        report = plan_job(source, target, options).report
+    else:
+        with shown_progress(quiet) as progress:
+            report = run_job(source, target, options, progress)
+    if as_json:
+        print(json.dumps(report.as_json()))
+    if not quiet:
+        for line in _told(report, dry_run):
+            print(line, file=sys.stderr)
+
+
+def _told(report: Report, dry_run: bool) -> list[str]:
+    """The report as lines for people: what was guessed, kept, lost and done."""
+    said = [*report.guesses, *report.notes, *report.warnings]
+    lines = [line[:1].upper() + line[1:] for line in said]
+    size = "{}x{} -> {}x{}".format(*report.input_size, *report.output_size)
+    how = f"{report.model} on {report.device} in {report.precision}, {report.codec}"
+    if dry_run:
+        return [*lines, f"Would write {report.output}: {size}, {how} {report.pix_fmt}"]
+    time = f"{report.frames} frames in {clock(report.seconds)}, {report.fps:.3g} fps"
+    return [*lines, f"{report.output}: {size}, {how}, {time}"]

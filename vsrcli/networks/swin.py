@@ -1,0 +1,202 @@
+"""Swin Transformer blocks and the SwinIR branch made of them.
+
+Liu et al., "Swin Transformer", ICCV 2021; Liang et al., "SwinIR: Image Restoration Using Swin
+Transformer", ICCVW 2021. Module names are SwinIR's. Tokens are (N, H*W, E), row by row. The type
+of a layer's parameters is the type it computes in; the sums between layers, the norms and the
+attention's scores are float32.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+STOCHASTIC_DEPTH = 0.1
+"""Rate at which the last block of a branch is left out in training; it rises from 0."""
+MLP_RATIO = 2
+_BLOCKED = -100.0
+"""Added to the scores of tokens that only the shift brought into one window."""
+
+
+class Windows(NamedTuple):
+    """How a map is cut into windows."""
+
+    order: Tensor
+    """(H*W,): the token at each place when the tokens stand window by window."""
+    back: Tensor
+    """(H*W,): its inverse."""
+    plain: int
+    """The windows of one map that hold neighbours only; they come first."""
+    mask: Tensor | None
+    """(windows - plain, 1, L, L): what is added to the scores of the other windows."""
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)  # what is made for inference serves training too
+def windows_of(height: int, width: int, side: int, shift: int, device: torch.device) -> Windows:
+    """The windows of a map rolled by `shift` up and to the left."""
+    if height % side or width % side:
+        raise ValueError(f"A map of {height}x{width} does not divide into windows of {side}")
+    y, x = torch.arange(height), torch.arange(width)
+    token = (((y + shift) % height)[:, None] * width + (x + shift) % width).reshape(
+        height // side, side, width // side, side
+    )
+    tokens = token.transpose(1, 2).reshape(-1, side * side)
+    if not shift:
+        order = tokens.flatten()
+        return Windows(order.to(device), order.argsort().to(device), len(tokens), None)
+    # Rows (columns) that the roll brought from the other end are another region.
+    region = 2 * (y >= height - shift).int()[:, None] + (x >= width - shift).int()
+    regions = region.reshape(height // side, side, width // side, side)
+    regions = regions.transpose(1, 2).reshape(-1, side * side)
+    blocked = regions[:, :, None] != regions[:, None, :]
+    mixed = blocked.flatten(1).any(1)
+    order = torch.cat((tokens[~mixed], tokens[mixed])).flatten()
+    mask = torch.where(blocked[mixed], _BLOCKED, 0.0)[:, None]
+    plain = int((~mixed).sum())
+    return Windows(order.to(device), order.argsort().to(device), plain, mask.to(device))
+
+
+class WindowAttention(nn.Module):
+    """Attention among the tokens of a window, with a learned bias for each relative position."""
+
+    position: Tensor
+
+    def __init__(self, width: int, heads: int, side: int) -> None:
+        super().__init__()
+        self.heads = heads
+        places = (2 * side - 1) ** 2
+        self.relative_position_bias_table = nn.Parameter(torch.empty(places, heads))
+        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        y = torch.arange(side).repeat_interleave(side)
+        x = torch.arange(side).repeat(side)
+        down, right = y[:, None] - y + side - 1, x[:, None] - x + side - 1
+        self.register_buffer("position", down * (2 * side - 1) + right, persistent=False)
+
+    def forward(self, x: Tensor, windows: Windows) -> Tensor:
+        """(N, H*W, E), window by window -> the same."""
+        length = len(self.position)
+        qkv = self.qkv(x.to(self.qkv.weight.dtype)).to(torch.promote_types(x.dtype, torch.float32))
+        qkv = qkv.reshape(len(x), -1, length, 3, self.heads, x.shape[2] // self.heads)
+        bias = self.relative_position_bias_table[self.position].permute(2, 0, 1).to(qkv.dtype)
+        attended = [self._attend(qkv[:, : windows.plain], bias[None])] if windows.plain else []
+        if windows.mask is not None:
+            mask = (bias + windows.mask).repeat(len(x), 1, 1, 1)
+            attended.append(self._attend(qkv[:, windows.plain :], mask))
+        joined = attended[0] if len(attended) == 1 else torch.cat(attended, 1)
+        made: Tensor = self.proj(joined.reshape(x.shape).to(self.proj.weight.dtype))
+        return made
+
+    @staticmethod
+    def _attend(qkv: Tensor, mask: Tensor) -> Tensor:
+        """(N, windows, L, 3, heads, D) -> (N, windows, L, heads * D)."""
+        q, k, v = qkv.flatten(0, 1).permute(2, 0, 3, 1, 4)
+        with torch.autocast(qkv.device.type, enabled=False):
+            made = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return made.transpose(1, 2).reshape(*qkv.shape[:3], -1)
+
+
+class Mlp(nn.Module):
+    """Two linear layers with a GELU between."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, MLP_RATIO * width)
+        self.fc2 = nn.Linear(MLP_RATIO * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = self.fc2(F.gelu(self.fc1(x.to(self.fc1.weight.dtype))))
+        return made
+
+
+class SwinBlock(nn.Module):
+    """Attention and MLP, each added to its input; with `shift`, the windows lie between those of
+    the block before."""
+
+    def __init__(self, width: int, heads: int, side: int, shift: int, drop: float) -> None:
+        super().__init__()
+        self.side, self.shift, self.drop = side, shift, drop
+        self.norm1 = nn.LayerNorm(width)
+        self.attn = WindowAttention(width, heads, side)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = Mlp(width)
+
+    def forward(self, x: Tensor, height: int, width: int) -> Tensor:
+        windows = windows_of(height, width, self.side, self.shift, x.device)
+        attended = self.attn(self.norm1(x).index_select(1, windows.order), windows)
+        x = x + self._kept(attended.index_select(1, windows.back))
+        return x + self._kept(self.mlp(self.norm2(x)))
+
+    def _kept(self, branch: Tensor) -> Tensor:
+        """The branch; in training, zero for some of the batch and larger for the others."""
+        if not self.training or self.drop == 0:
+            return branch
+        kept = branch.new_empty(len(branch), 1, 1).bernoulli_(1 - self.drop)
+        return branch * (kept / (1 - self.drop))
+
+
+class ResidualGroup(nn.Module):
+    """RSTB: Swin blocks, shifted and not in turn, then a convolution, added to the input."""
+
+    def __init__(self, width: int, heads: int, side: int, drops: list[float]) -> None:
+        super().__init__()
+        blocks = [
+            SwinBlock(width, heads, side, side // 2 if index % 2 else 0, drop)
+            for index, drop in enumerate(drops)
+        ]
+        self.residual_group = nn.ModuleDict({"blocks": nn.ModuleList(blocks)})
+        self.conv = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x: Tensor, height: int, width: int) -> Tensor:
+        y = x
+        for block in self.residual_group["blocks"]:
+            y = block(y, height, width)
+        return x + tokens_of(self.conv(map_of(y, height, width).to(self.conv.weight.dtype)))
+
+
+class SwinBranch(nn.Module):
+    """(N, C, H, W) -> (N, C, H, W), H and W multiples of the window: a convolution to `width`
+    channels, `groups` residual groups of `blocks` Swin blocks with a skip around them, and a
+    convolution back."""
+
+    def __init__(
+        self, channels: int, width: int, heads: int, side: int, groups: int, blocks: int
+    ) -> None:
+        super().__init__()
+        drops = torch.linspace(0, STOCHASTIC_DEPTH, groups * blocks).tolist()
+        self.conv_first = nn.Conv2d(channels, width, 3, padding=1)
+        self.patch_embed = nn.ModuleDict({"norm": nn.LayerNorm(width)})
+        self.layers = nn.ModuleList(
+            ResidualGroup(width, heads, side, drops[index * blocks : (index + 1) * blocks])
+            for index in range(groups)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.conv_after_body = nn.Conv2d(width, width, 3, padding=1)
+        self.conv_last = nn.Conv2d(width, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        first = self.conv_first(x.to(self.conv_first.weight.dtype))
+        wide = torch.promote_types(first.dtype, torch.float32)
+        tokens = self.patch_embed["norm"](tokens_of(first).to(wide))
+        for group in self.layers:
+            tokens = group(tokens, height, width)
+        body = map_of(self.norm(tokens), height, width).to(first.dtype)
+        made: Tensor = self.conv_last(first + self.conv_after_body(body))
+        return made
+
+
+def tokens_of(x: Tensor) -> Tensor:
+    """(N, E, H, W) -> (N, H*W, E)"""
+    return x.flatten(2).transpose(1, 2)
+
+
+def map_of(tokens: Tensor, height: int, width: int) -> Tensor:
+    """(N, H*W, E) -> (N, E, H, W), channels last."""
+    return tokens.transpose(1, 2).unflatten(2, (height, width))

@@ -1,0 +1,183 @@
+"""Deformable sampling: nine taps around each pixel, moved and weighted by what a network says.
+
+Dai et al., "Deformable Convolutional Networks", ICCV 2017, and its modulated version, Zhu et al.,
+"Deformable ConvNets v2", CVPR 2019. The channels of a map are split into groups; every group has
+its own offsets. Outside the map everything is zero.
+
+Two ways to the same numbers. `grid_sample` is differentiable, exports to ONNX and runs anywhere.
+On a CPU, where no gradient is asked for, the four corners of a sample are summed by
+`embedding_bag`: with the channels last, the channels of a group are one row of a table, and the
+sum of four weighted rows is a vector operation. That takes about a quarter of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+TAPS = 9
+"""Of the 3x3 neighbourhood, row by row."""
+_PORTION = 2048
+"""Pixels sampled at once on a CPU: their samples fit in its cache."""
+
+
+class Positions(NamedTuple):
+    """Samples of a map, K for each output pixel and group; each (N, h, w, K * groups), the groups
+    of a sample side by side, float32 or wider."""
+
+    row: Tensor
+    column: Tensor
+    mask: Tensor
+    """Factor of the sample."""
+
+    def chosen(self, samples: Tensor) -> Positions:
+        """Those whose numbers, among the nine of each pixel, are `samples` (N, h, w, k)."""
+        groups = self.row.shape[3] // TAPS
+        index = samples[..., None].expand(*samples.shape, groups)
+        return Positions(
+            *(x.unflatten(3, (TAPS, groups)).gather(3, index).flatten(3) for x in self)
+        )
+
+
+class Points(NamedTuple):
+    """By how much the nine taps of each pixel are moved, and how much each counts; each
+    (N, H, W, 9 * groups), the groups of a tap side by side."""
+
+    down: Tensor
+    right: Tensor
+    mask: Tensor
+
+    def positions(self, rows: slice) -> Positions:
+        """The samples of the output rows `rows`.
+
+        A position in 16 bits would be some tenths of a pixel off.
+        """
+        down, right, mask = (x[:, rows] for x in self)
+        device, dtype = down.device, torch.promote_types(down.dtype, torch.float32)
+        tap = torch.arange(TAPS, device=device).repeat_interleave(down.shape[3] // TAPS)
+        row = torch.arange(rows.start, rows.stop, device=device)[:, None, None] + tap // 3 - 1
+        column = torch.arange(down.shape[2], device=device)[:, None] + tap % 3 - 1
+        return Positions(down + row.to(dtype), right + column.to(dtype), mask.to(dtype))
+
+
+class OffsetConv(nn.Conv2d):
+    """The 3x3 convolution that makes points: (N, C, H, W) -> `Points` for `groups` groups.
+
+    The checkpoint's output channels are (group, tap, (y, x)), then (group, tap) for the masks
+    before their sigmoid. Offsets start at zero and masks at 1/2.
+    """
+
+    order: Tensor
+
+    def __init__(self, channels: int, groups: int) -> None:
+        super().__init__(channels, 3 * TAPS * groups, 3, padding=1)
+        group = torch.arange(groups)
+        tap = torch.arange(TAPS)[:, None]
+        dy = 2 * (TAPS * group + tap)
+        mask = 2 * TAPS * groups + TAPS * group + tap
+        order = torch.stack((dy, dy + 1, mask)).flatten()
+        self.register_buffer("order", order, persistent=False)
+
+    def reset_parameters(self) -> None:
+        nn.init.zeros_(self.weight)
+        assert self.bias is not None
+        nn.init.zeros_(self.bias)
+
+    def points(self, x: Tensor) -> Points:
+        """The points that the features `x` call for."""
+        assert self.bias is not None
+        weight, bias = self.weight[self.order], self.bias[self.order]
+        made = F.conv2d(x.to(weight.dtype), weight, bias, padding=1).permute(0, 2, 3, 1)
+        down, right, logit = made.chunk(3, 3)
+        return Points(down, right, logit.sigmoid())
+
+
+class Sampler:
+    """A map (N, C, H, W) to be sampled; its channels make `groups` groups."""
+
+    def __init__(self, x: Tensor, groups: int) -> None:
+        self.x = x.to(torch.promote_types(x.dtype, torch.float32))
+        self.groups = groups
+        needs_graph = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        self.by_table = x.device.type == "cpu" and not needs_graph
+        if self.by_table:
+            # Around the map a border of zeros: what lies outside is looked up there. Two on the
+            # far sides, as a sample takes the next row and column too.
+            padded = F.pad(self.x, (1, 2, 1, 2)).permute(0, 2, 3, 1).contiguous()
+            self.table = padded.reshape(-1, x.shape[1] // groups)
+
+    def portions(self, points: Points) -> Iterator[Positions]:
+        """The positions of all output rows, in portions that are best sampled one by one."""
+        batch, height, width = points.down.shape[:3]
+        step = max(1, _PORTION // (batch * width)) if self.by_table else height
+        for row in range(0, height, step):
+            yield points.positions(slice(row, min(row + step, height)))
+
+    def __call__(self, positions: Positions) -> Tensor:
+        """(N, h, w, K, C), float32 or wider."""
+        batch, rows, columns, samples = positions.row.shape
+        made = self._by_table(positions) if self.by_table else self._by_grid(positions)
+        return made.reshape(batch, rows, columns, samples // self.groups, self.x.shape[1])
+
+    def _by_table(self, positions: Positions) -> Tensor:
+        """A sample and group is the weighted sum of four rows of the table."""
+        batch, _, height, width = self.x.shape
+        row = (positions.row + 1).clamp_(0, height + 1)
+        column = (positions.column + 1).clamp_(0, width + 1)
+        top, left = row.floor(), column.floor()
+        down, right = row.sub_(top), column.sub_(left)
+
+        def numbers(count: int, step: int) -> Tensor:
+            return torch.arange(0, count * step, step, dtype=torch.int32)
+
+        line = self.groups * (width + 3)
+        first = numbers(batch, line * (height + 3))[:, None, None, None]
+        group = numbers(self.groups, 1).repeat(row.shape[3] // self.groups)
+        index = top.int().mul_(line).add_(left.int().mul_(self.groups)).add_(first + group)
+        corner = torch.tensor((0, self.groups, line, line + self.groups), dtype=torch.int32)
+
+        weight = row.new_empty(*row.shape, 4)
+        lower = down.mul_(positions.mask)
+        upper = positions.mask - lower
+        for side, vertical in ((0, upper), (2, lower)):
+            torch.mul(vertical, right, out=weight[..., side + 1])
+            torch.sub(vertical, weight[..., side + 1], out=weight[..., side])
+        return F.embedding_bag(
+            index.reshape(-1, 1) + corner,
+            self.table,
+            mode="sum",
+            per_sample_weights=weight.reshape(-1, 4),
+        )
+
+    def _by_grid(self, positions: Positions) -> Tensor:
+        batch, _, height, width = self.x.shape
+        x = (2 * positions.column + 1) / width - 1
+        y = (2 * positions.row + 1) / height - 1
+        # (N, h * w, K, groups, 2) -> a picture of its own for each group
+        grid = torch.stack((x, y), -1).flatten(1, 2).unflatten(2, (-1, self.groups))
+        grid = grid.permute(0, 3, 1, 2, 4).flatten(0, 1)
+        maps = self.x.reshape(batch * self.groups, -1, height, width)
+        sampled = F.grid_sample(maps, grid.to(maps.dtype), align_corners=False)
+        mask = positions.mask.flatten(1, 2).unflatten(2, (-1, self.groups))[..., None]
+        return sampled.unflatten(0, (batch, self.groups)).permute(0, 3, 4, 1, 2) * mask
+
+
+def deform_conv(
+    x: Tensor, points: Points, weight: Tensor, bias: Tensor | None, groups: int
+) -> Tensor:
+    """A 3x3 convolution of `x` (N, C, H, W) whose taps lie at `points` -> (N, O, H, W).
+
+    `weight` (O, C, 3, 3). Positions and samples are float32 or wider, the product is of the
+    weight's type.
+    """
+    matrix = weight.permute(0, 2, 3, 1).flatten(1)
+    sampler = Sampler(x, groups)
+    made = [
+        F.linear(sampler(positions).flatten(3).to(weight.dtype), matrix, bias)
+        for positions in sampler.portions(points)
+    ]
+    return torch.cat(made, 1).permute(0, 3, 1, 2)

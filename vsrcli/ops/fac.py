@@ -1,0 +1,109 @@
+"""Filter adaptive convolution: every pixel and channel is filtered with a kernel of its own.
+
+Zhou et al., "Spatio-Temporal Filter Adaptive Network for Video Deblurring", ICCV 2019, section
+3.2. Shapes: N pictures, C channels, K x K kernels, F channels from which kernels are made.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def fac(x: Tensor, filters: Tensor) -> Tensor:
+    """x (N, C, h, w), filters (N, C*K*K, h, w) -> (N, C, h, w): the definition.
+
+    Channel `K*K*c + K*i + j` of `filters` weighs, for channel c, the pixel i - K//2 rows below
+    and j - K//2 columns to the right. Beyond the border the edge is repeated.
+    """
+    batch, channels, height, width = x.shape
+    size = round((filters.shape[1] / channels) ** 0.5)
+    padded = F.pad(x, (size // 2,) * 4, mode="replicate")
+    neighbors = F.unfold(padded, size).view(batch, channels, size * size, height, width)
+    return (neighbors * filters.view_as(neighbors)).sum(2)
+
+
+class FilterLayer(NamedTuple):
+    """A 1x1 convolution that emits filters, row by row of the kernels so that a part of them can
+    be made alone; and perhaps one that reads all the filters."""
+
+    weight: Tensor
+    """(K, K*C, F): for kernel row i, the outputs of its K taps, C channels each."""
+    bias: Tensor
+    """(K, K*C)"""
+    reader: Tensor | None
+    """(K, K*C, R): what R outputs read of the same filters."""
+
+
+def filter_layer(weight: Tensor, bias: Tensor, size: int, reader: Tensor | None) -> FilterLayer:
+    """The convolution (C*K*K, F, 1, 1) with its bias (C*K*K), for filters in the order of `fac`,
+    and the one that reads them (R, C*K*K, 1, 1)."""
+
+    def by_rows(x: Tensor) -> Tensor:
+        """(C*K*K, ...) -> (K, K*C, ...)"""
+        return x.view(-1, size, size, *x.shape[1:]).movedim(0, 2).flatten(1, 2)
+
+    read = None if reader is None else by_rows(reader.flatten(1).t())
+    return FilterLayer(by_rows(weight.flatten(1)), by_rows(bias), read)
+
+
+_STRIP = {"cpu": 1024}
+"""Pixels filtered at once: on a CPU as many as its second-level cache holds filters of."""
+_LARGEST_STRIP = 2**17
+
+
+def filter_adaptively(
+    x: Tensor, hidden: Tensor, layer: FilterLayer, slope: float
+) -> tuple[Tensor, Tensor | None]:
+    """`x` (N, C, h, w) filtered by what `layer` and a leaky ReLU make of `hidden` (N, F, h, w),
+    (N, C, h, w); and what the layer's reader makes of the filters, (N, R, h, w).
+
+    Both are float32, summed in float32 and channels-last in memory. The filters never exist all
+    at once: they would take K*K times the memory of `x`.
+    """
+    if hidden.is_cuda and not torch.is_grad_enabled():
+        from vsrcli.ops import fac_triton
+
+        if fac_triton.can_run(x, hidden, layer):
+            return fac_triton.filter_adaptively(x, hidden, layer, slope)
+    radius = len(layer.weight) // 2
+    padded = F.pad(x.float(), (radius,) * 4, mode="replicate").permute(0, 2, 3, 1).contiguous()
+    hidden = hidden.permute(0, 2, 3, 1)
+    batch, height, width, _ = hidden.shape
+    rows = max(1, _STRIP.get(hidden.device.type, _LARGEST_STRIP) // (batch * width))
+    filtered, read = zip(
+        *(
+            _filter_strip(
+                padded[:, top : top + rows + 2 * radius], hidden[:, top : top + rows], layer, slope
+            )
+            for top in range(0, height, rows)
+        ),
+        strict=True,
+    )
+    if layer.reader is None:
+        return torch.cat(filtered, 1).permute(0, 3, 1, 2), None
+    return torch.cat(filtered, 1).permute(0, 3, 1, 2), torch.cat(read, 1).permute(0, 3, 1, 2)
+
+
+def _filter_strip(
+    padded: Tensor, hidden: Tensor, layer: FilterLayer, slope: float
+) -> tuple[Tensor, Tensor | None]:
+    """padded (N, h+2r, w+2r, C), hidden (N, h, w, F) -> (N, h, w, C), (N, h, w, R)."""
+    batch, height, width, _ = hidden.shape
+    size = len(layer.weight)
+    flat = hidden.flatten(0, 2)
+    filtered = padded.new_zeros(batch, height, width, padded.shape[-1])
+    read = None
+    if layer.reader is not None:
+        read = padded.new_zeros(len(flat), layer.reader.shape[-1])
+    for i in range(size):
+        filters = F.leaky_relu_(F.linear(flat, layer.weight[i], layer.bias[i]), slope)
+        if read is not None and layer.reader is not None:
+            read += filters @ layer.reader[i]
+        taps = filters.view(batch, height, width, size, -1).unbind(3)
+        for j, tap in enumerate(taps):
+            filtered.addcmul_(padded[:, i : i + height, j : j + width], tap)
+    return filtered, None if read is None else read.view(batch, height, width, -1)
