@@ -137,7 +137,9 @@ class PlainSTDAN:
             )
             z = self.conv(f"{state}.fusion", pair)
             y = self.conv(f"{cell}.fusion_1x1", torch.cat((z, y), 1))
-            hidden = self.conv(f"{cell}.conv_h2", F.leaky_relu(self.conv(f"{cell}.conv_h1", y), 0.1))
+            hidden = self.conv(
+                f"{cell}.conv_h2", F.leaky_relu(self.conv(f"{cell}.conv_h1", y), 0.1)
+            )
             made.append(y)
         return made
 

@@ -1,32 +1,16 @@
-"""Time TGA as vsr runs it beside the same network written plainly, in one run.
-
-    python examples/compare_tga_speed.py [--size 160x90] [--runs 5]
-
-"Plain" is the published network as one would write it from the paper: nn.Conv3d throughout on
-nine slots, batch norms and concatenations as they come, default layout, fp32. The two are run in
-turn, so that a machine that changes its pace does so for both.
-"""
+"""TGA as one would write it from the paper: nn.Conv3d throughout on nine slots, batch norms and
+concatenations as they come, default layout, fp32."""
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
-from make_comparison import read_frames
+from plain.comparison import Comparison
 from torch import Tensor, nn
 
-from vsrcli.networks.tga import TGA, bicubic_base, inter_names, intra_names
+from vsrcli.networks.tga import RADIUS, TGA, bicubic_base, inter_names, intra_names
 from vsrcli.networks.tga_inference import TGAInference
-from vsrcli.ops.resize import resize
-from vsrcli.restore.device import find_dtype
-from vsrcli.zoo.catalogue import find_entry
-from vsrcli.zoo.weights import load_entry
 
-CLIP = Path(__file__).parent / "bunny.mp4"
 SLOTS = [0, 3, 6, 2, 3, 4, 1, 3, 5]
 
 
@@ -104,42 +88,21 @@ class PlainTGA(nn.Module):
         return bicubic_base(frames[:, 3]) + F.pixel_shuffle(run("conv3d_r3", x)[:, :, 0], 2)
 
 
-@torch.no_grad()
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", default="160x90", help="input WIDTHxHEIGHT")
-    parser.add_argument("--runs", type=int, default=5)
-    arguments = parser.parse_args()
-    width, height = map(int, arguments.size.split("x"))
+def compare(network: TGA, dtype: torch.dtype, frames: Tensor) -> Comparison:
+    """One window, plainly; and what one more frame costs in a stream: its own features and one
+    fusion. `frames` (T, 3, H, W), T >= 7."""
+    window = frames[None, : 2 * RADIUS + 1]
+    plain, fast = PlainTGA(network).eval(), TGAInference(network, dtype)
+    features = fast.frame_features(window[0]).split(1)
 
-    network = load_entry(find_entry("tga"))
-    plain = PlainTGA(network).eval()
-    dtype = find_dtype("auto", torch.device("cpu"))
-    fast, exact = TGAInference(network, dtype), TGAInference(network)
-    frames = resize(torch.stack(read_frames(CLIP, 7)), (height, width)).clamp(0, 1)[None]
-    features = fast.frame_features(frames[0])
+    def ours() -> Tensor:
+        fast.frame_features(window[0, :1])
+        return fast.from_features(features, window[:, RADIUS])
 
-    def next_frame() -> Tensor:
-        """What one more output frame costs in a stream: one new frame's features, one fusion."""
-        fast.frame_features(frames[0, :1])
-        return fast.from_features(features.split(1), frames[:, 3])
-
-    seconds: dict[str, list[float]] = {"plain": [], "ours": []}
-    outputs = {}
-    for _ in range(arguments.runs + 1):  # the first one warms up
-        for name, work in (("plain", lambda: plain(frames)), ("ours", next_frame)):
-            started = time.perf_counter()
-            outputs[name] = work()
-            seconds[name].append(time.perf_counter() - started)
-    medians = {name: statistics.median(times[1:]) for name, times in seconds.items()}
-    error32 = float((exact(frames)[:, 0] - outputs["plain"]).abs().max())
-    error = float((outputs["ours"] - outputs["plain"]).abs().max())
-    print(f"{torch.get_num_threads()} threads, {width}x{height}, median of {arguments.runs} runs")
-    print(f"plain nn.Conv3d, default layout, fp32: {medians['plain']:.3f} s a frame")
-    print(f"vsr, {str(dtype)[6:]}: {medians['ours']:.3f} s a frame")
-    print(f"ratio {medians['plain'] / medians['ours']:.2f}")
-    print(f"largest difference from plain: {error32:.1e} in fp32, {error * 255:.2f}/255 as run")
-
-
-if __name__ == "__main__":
-    main()
+    return Comparison(
+        plain=lambda: plain(window),
+        ours=ours,
+        plain_frames=1,
+        our_frames=1,
+        difference=lambda: float((ours() - plain(window)).abs().max()),
+    )
