@@ -139,3 +139,55 @@ def test_names_and_missing_files(tmp_path: Path) -> None:
         import_checkpoint("tga", tmp_path / "absent.pth")
     with pytest.raises(UsageError, match="choose one of tga"):
         import_checkpoint("edvr", tmp_path / "absent.pth")
+
+
+@torch.no_grad()
+def test_stfan_as_its_authors_save_it(tmp_path: Path) -> None:
+    """Wrapped in what their training leaves, its colours blue, green, red."""
+    fixture = load_fixture("stfan")
+    saved = {
+        "epoch_idx": 3,
+        "Best_Img_PSNR": torch.tensor(31.2),
+        "deblurnet_state_dict": {f"module.{k}": v for k, v in fixture.state.items()},
+    }
+    path = tmp_path / "best-ckpt.pth.tar"
+    torch.save(saved, path, _use_new_zipfile_serialization=False)
+    network = import_checkpoint("stfan", path)
+    made = network(fixture["blur"].flip(2)).flip(2)
+    assert (made - fixture["output"]).abs().max() < fixture.tolerance
+
+
+def test_stdan_without_its_constants(tmp_path: Path) -> None:
+    """The 72 buffers of one picture size are left out, every parameter is taken."""
+    fixture = load_fixture("stdan")
+    constants = {
+        f"{branch}.layers.{group}.residual_group.blocks.{block}.attn.relative_position_index"
+        for branch, groups in (("feature_extraction", 2), ("feature_recon", 6))
+        for group in range(groups)
+        for block in range(6)
+    }
+    state = {
+        **fixture.state,
+        **{key: torch.zeros(64, 64, dtype=torch.int64) for key in constants},
+        "feature_recon.layers.0.residual_group.blocks.1.attn_mask": torch.zeros(16, 64, 64),
+    }
+    torch.save(state, tmp_path / "STDAN.pth")
+    own = import_checkpoint("stdan", tmp_path / "STDAN.pth").state_dict()
+    assert len(own) == 842
+    assert all(torch.equal(own[key], fixture.state[key]) for key in own)
+
+
+@pytest.mark.parametrize(("network", "why"), [("spmc", "TensorFlow"), ("fstrn", "ever published")])
+def test_networks_whose_authors_left_nothing_to_import(
+    network: str, why: str, tmp_path: Path
+) -> None:
+    with pytest.raises(WeightsError, match=f"{why}.* train weights with `vsr train {network}`"):
+        import_checkpoint(network, tmp_path / "any.pb")
+
+
+@pytest.mark.parametrize("network", ["tga", "stdan", "stfan"])
+def test_a_checkpoint_of_another_network(network: str, tmp_path: Path) -> None:
+    other = "stfan" if network != "stfan" else "tga"
+    path = _plain(load_fixture(other).state, tmp_path)
+    with pytest.raises(WeightsError, match="x.pth lacks .* it is of another network"):
+        import_checkpoint(network, path)

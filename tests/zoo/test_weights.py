@@ -70,7 +70,7 @@ def test_file_that_says_no_network(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"network": "stdan"}, "Unknown network 'stdan'"),
+        ({"network": "edvr"}, "Unknown network 'edvr'"),
         ({"config": "[1]"}, "not a JSON object"),
         ({"config": "{"}, "not a JSON object"),
         ({"config": '{"depth": 3}'}, "Not a configuration of tga"),
@@ -110,7 +110,7 @@ def test_network_other_than_expected(tmp_path: Path) -> None:
 def test_hash_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vsrcli.zoo.catalogue.weights_folder", lambda: tmp_path)
     tiny_weights(tmp_path)
-    entry = Entry("tiny", "tga", "tiny0.safetensors", "0" * 64, 4, "none", "none", "MIT")
+    entry = Entry("tiny", "tga", "tiny-tga0.safetensors", "0" * 64, 4, "none", "none", "MIT")
     with pytest.raises(WeightsError, match="the catalogue says 0000"):
         load_entry(entry)
     with pytest.raises(WeightsError, match="reinstall"):
