@@ -50,7 +50,13 @@ def loaded_by(code: str) -> set[str]:
 
 def test_import_and_help_load_nothing_slow() -> None:
     assert loaded_by("import vsrcli; vsrcli.__version__") == set()
-    for words in (["--help"], ["upscale", "--help"], ["weights", "--help"], ["--version"]):
+    for words in (
+        ["--help"],
+        ["upscale", "--help"],
+        ["deblur", "--help"],
+        ["weights", "--help"],
+        ["--version"],
+    ):
         code = (
             "from vsrcli.cli.main import run\n"
             f"sys.argv = ['vsr', *{words}]\n"
@@ -62,7 +68,7 @@ def test_import_and_help_load_nothing_slow() -> None:
 def test_help_lists_every_verb(vsr: Vsr) -> None:
     found = vsr("--help")
     assert found.code == 0
-    for verb in ("upscale", "probe", "train", "weights"):
+    for verb in ("upscale", "deblur", "models", "probe", "train", "weights"):
         assert verb in found.out
     assert vsr("--version").out == f"vsr {vsrcli.__version__}\n"
 
@@ -219,7 +225,7 @@ def test_a_fault_of_our_own_is_one_line(
 
     monkeypatch.setattr("vsrcli.jobs.picture_route._to_frame", broken)
     source = clips.clip(tmp_path / "in.mp4", frames=3)
-    found = vsr("upscale", source, tmp_path / "out.mp4", *LANCZOS)
+    found = vsr("upscale", source, tmp_path / "out.mp4", *LANCZOS, "--pix-fmt", "yuv444p")
     assert found.code == 1
     assert found.err == (
         "vsr: ZeroDivisionError: two lines (a fault of vsr; --debug shows where)\n"
@@ -237,7 +243,7 @@ def test_frames_lost_on_the_way_are_an_error(
         Restorer, "stream", lambda self, pictures: iter(list(stream(self, pictures))[:-1])
     )
     source = clips.clip(tmp_path / "in.mp4", frames=5)
-    found = vsr("upscale", source, tmp_path / "out.mp4", *LANCZOS)
+    found = vsr("upscale", source, tmp_path / "out.mp4", *LANCZOS, "--pix-fmt", "yuv444p")
     assert found.code == 1
     assert "1 frames went in and did not come out" in found.err
     assert not (tmp_path / "out.mp4").exists()

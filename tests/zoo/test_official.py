@@ -181,7 +181,7 @@ def test_stdan_without_its_constants(tmp_path: Path) -> None:
 def test_networks_whose_authors_left_nothing_to_import(
     network: str, why: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(WeightsError, match=f"{why}.* train weights with `vsr train {network}`"):
+    with pytest.raises(WeightsError, match=f"{why}.* train weights with `vsr train {network}"):
         import_checkpoint(network, tmp_path / "any.pb")
 
 

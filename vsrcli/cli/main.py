@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import vsrcli
-from vsrcli.cli import deblur, probe, train, upscale, weights
+from vsrcli.cli import deblur, models, probe, train, upscale, weights
 from vsrcli.cli.options import DEBUG
 from vsrcli.errors import VsrError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 app.command("upscale")(upscale.upscale)
 app.command("deblur")(deblur.deblur)
+app.command("models")(models.models)
 app.command("probe")(probe.probe)
 app.command("train")(train.train)
 app.add_typer(weights.app, name="weights")

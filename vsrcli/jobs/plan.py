@@ -19,10 +19,10 @@ from vsrcli.media.info import MediaInfo
 from vsrcli.media.output import check_output, check_output_folder
 from vsrcli.networks.spec import Recurrent
 from vsrcli.restore.restorer import NAMES, Restorer, load
+from vsrcli.zoo.catalogue import default_deblurring_model
 
 DEFAULT_SCALE = 4
 """Enlargement when neither the user nor the model names one."""
-DEBLURRING_MODEL = "stfan"
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _restorer(options: JobOptions, width: int, height: int) -> Restorer:
         out_width, out_height = options.target.of(width, height, DEFAULT_SCALE)
         scale = (Fraction(out_height, height), Fraction(out_width, width))
     restorer = load(
-        options.model or (DEBLURRING_MODEL if options.verb == "deblur" else None),
+        options.model or (default_deblurring_model() if options.verb == "deblur" else None),
         options.weights,
         options.device,
         options.precision,

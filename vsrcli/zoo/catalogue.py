@@ -78,6 +78,11 @@ def default_model(device_type: str) -> str:
     return "tga" if device_type == "cuda" else "tga-lite"
 
 
+def default_deblurring_model() -> str:
+    """What deblurs when no model is named."""
+    return "stfan"
+
+
 def network_of(name: str) -> str:
     """The network of a model; raises UsageError with the good names."""
     entry = catalogue().get(name)
@@ -97,9 +102,10 @@ def find_entry(name: str, scale: Fraction | None = None) -> Entry:
     network = network_of(name)
     entries = [e for e in catalogue().values() if name in (e.name, e.model)]
     if not entries:
+        from vsrcli.zoo.published import ELSEWHERE
+
         raise WeightsError(
-            f"No weights of {name} are shipped yet: train them with `vsr train {network}`, or "
-            f"bring in the authors' with `vsr weights import {network} FILE`, and give --weights"
+            f"No weights of {name} are shipped yet; with some, give --weights. {ELSEWHERE[network]}"
         )
     reaching = [e for e in entries if scale is not None and e.scale >= scale]
     return min(reaching, key=_scale) if reaching else max(entries, key=_scale)

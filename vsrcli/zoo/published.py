@@ -65,13 +65,13 @@ PUBLISHED = {
 ELSEWHERE = {
     "stdan": "The authors of STDAN keep STDAN_20220306.pth (41 MB, no licence stated) on "
     "file-sharing sites: get it by the links of https://github.com/littlewhitesea/STDAN, then run "
-    "`vsr weights import stdan STDAN_20220306.pth`",
+    "`vsr weights import stdan STDAN_20220306.pth`, or train your own with `vsr train stdan`",
     "stfan": "The authors of STFAN keep best-ckpt.pth.tar (21.5 MB, MIT) on a file-sharing site: "
     "get it by the link of https://github.com/sczhou/STFAN, then run "
-    "`vsr weights import stfan best-ckpt.pth.tar`",
+    "`vsr weights import stfan best-ckpt.pth.tar`, or train your own with `vsr train stfan`",
     "spmc": "The authors of SPMC published frozen TensorFlow graphs "
     "(https://github.com/jiangsutx/SPMC_VideoSR, MIT), which vsr cannot read; "
-    "train weights with `vsr train spmc`",
+    "train weights with `vsr train spmc-x4`",
     "fstrn": "No checkpoint of FSTRN was ever published; train weights with `vsr train fstrn`",
 }
 """What to do about the others, by name."""

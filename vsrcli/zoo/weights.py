@@ -64,7 +64,7 @@ def load_weights(path: Path, expected_network: str | None = None) -> Network:
     name = header["network"]
     if expected_network is not None and name != expected_network:
         raise WeightsError(f"{path} holds weights of {name}, not of {expected_network}")
-    network = build_network(name, _config(header, path))
+    network = build_network(name, configuration(header, path))
     load_state(network, state, str(path))
     return network.eval()
 
@@ -112,7 +112,23 @@ def _some(keys: set[str]) -> str:
     return first if len(keys) == 1 else f"{first} and {len(keys) - 1} more tensors"
 
 
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def read_header(path: Path) -> dict[str, str]:
+    """What a weights file says of itself; see `load_weights` for what it raises."""
+    return _read(path, with_tensors=False)[0]
+
+
+def configuration(header: Mapping[str, str], path: Path) -> dict[str, object]:
+    """The network's configuration that a header holds."""
+    try:
+        config = json.loads(header["config"])
+    except ValueError:
+        config = None
+    if not isinstance(config, dict):
+        raise WeightsError(f"{path}: the header's configuration is not a JSON object")
+    return config
+
+
+def _read(path: Path, with_tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
@@ -121,18 +137,9 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
                     f"{path} does not say which network it is of; bring an official checkpoint "
                     "in with `vsr weights import`"
                 )
-            return header, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            keys = file.keys() if with_tensors else ()
+            return header, {key: file.get_tensor(key) for key in keys}
     except FileNotFoundError:
         raise WeightsError(f"No weights file {path}") from None
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is not a readable safetensors file ({error})") from None
-
-
-def _config(header: Mapping[str, str], path: Path) -> dict[str, object]:
-    try:
-        config = json.loads(header["config"])
-    except ValueError:
-        config = None
-    if not isinstance(config, dict):
-        raise WeightsError(f"{path}: the header's configuration is not a JSON object")
-    return config
