@@ -99,8 +99,7 @@ class PlainSTFAN(nn.Module):
 
 def compare(network: STFAN, dtype: torch.dtype, frames: Tensor) -> Comparison:
     """Both on the clip `frames` (T, 3, H, W), H and W multiples of 4."""
-    plain, ours = PlainSTFAN(network).eval(), STFANInference(network, dtype)
-    clip = frames[None]
+    plain, ours, clip = PlainSTFAN(network).eval(), STFANInference(network, dtype), frames[None]
     return Comparison(
         plain=lambda: plain(clip)[0],
         ours=lambda: ours(clip)[0],

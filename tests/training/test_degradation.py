@@ -27,6 +27,13 @@ def test_bd_is_for_scale_four() -> None:
         bd(torch.zeros(3, 8, 8), 2)
 
 
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_bi_is_the_resize_of_the_networks(scale: int) -> None:
+    hr = torch.rand(2, 3, 24, 36)
+    expected = resize(hr, (24 // scale, 36 // scale))
+    torch.testing.assert_close(bi(hr, scale), expected, rtol=0, atol=1e-6)
+
+
 def test_bi_keeps_centers_and_bd_does_not() -> None:
     # Inside a ramp, low-resolution pixel i shows the position its center has in the original.
     ramp = torch.arange(64.0).expand(1, 64, 64) / 64

@@ -17,22 +17,13 @@ from vsrcli.errors import InputError, UsageError
 from vsrcli.networks.tga import TGA, TGAConfig
 from vsrcli.ops.resize import resize
 from vsrcli.quality.evaluation import Clip
-from vsrcli.training.data.cut import FRAMES, SIZE
+from vsrcli.training.checkpoint import export, load_average
+from vsrcli.training.data.cut import SIZE
 from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.degradation import degrade
-from vsrcli.training.loop import (
-    Budget,
-    Intervals,
-    Training,
-    charbonnier,
-    export,
-    initialize,
-    learning_rate,
-    load_average,
-    train,
-)
+from vsrcli.training.loop import Budget, Intervals, Training, initialize, learning_rate, train
+from vsrcli.training.objectives import objective_of
 from vsrcli.training.recipes import RECIPES, Recipe, find_recipe
-from vsrcli.training.synthesis import ClipSource
 from vsrcli.zoo.weights import load_weights
 
 TINY = Recipe(
@@ -58,14 +49,6 @@ class Interruption:
 
 def quiet(line: str) -> None:
     """A report to nobody."""
-
-
-@pytest.fixture
-def data() -> TrainingSet:
-    random = torch.Generator().manual_seed(4)
-    blocks = F.interpolate(torch.rand(2, 3, 12, 12, generator=random), (SIZE, SIZE))
-    film = (blocks * 255).to(torch.uint8)[:, None].repeat(1, FRAMES, 1, 1, 1)
-    return TrainingSet(film, (film[0, 0].repeat(1, 2, 2),))
 
 
 @pytest.fixture
@@ -112,9 +95,9 @@ def test_resumed_training_equals_uninterrupted(
 
 def test_first_step_goes_down_the_gradient(data: TrainingSet) -> None:
     training = Training(TINY, CPU)
-    source = ClipSource(data, 32, 0.5)
-    truth = source.batch(2, torch.Generator().manual_seed(0))[:, 3]
-    training.train_step(source, share=0.5)
+    objective = objective_of(TINY, data)
+    truth = objective.batch(2, torch.Generator().manual_seed(0)).wanted
+    training.train_step(objective, share=0.5)
     # The untrained network is bicubic, so the gradient of the last bias is known: the sum of
     # e / sqrt(e^2 + eps^2) over the pixels of each of its 2x2 phases.
     error = resize(degrade(truth, "bi", 4), (32, 32)) - truth
@@ -131,7 +114,7 @@ def test_log_and_checkpoint_tell_of_the_average(
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     scores = [row for row in rows if "clips" in row]
     assert [row["step"] for row in scores] == [1, 3]
-    (score,) = training.score([clip])
+    (score,) = training.score(training.trials([clip]))
     assert scores[-1]["gain"] == pytest.approx(score.gain, abs=1e-4)
     assert scores[-1]["clips"]["film"]["psnr"] == pytest.approx(score.psnr, abs=1e-6)
 
@@ -187,9 +170,9 @@ def test_average_follows_weights_and_statistics(data: TrainingSet) -> None:
     recipe = replace(TINY, average_decay=0.5)
     training = Training(recipe, CPU)
     expected = {key: value.clone() for key, value in training.network.state_dict().items()}
-    source = ClipSource(data, 32, 0.5)
+    objective = objective_of(recipe, data)
     for step in range(1, 15):
-        training.train_step(source, 0.5)
+        training.train_step(objective, 0.5)
         decay = min(0.5, step / (step + 10))
         for key, value in training.network.state_dict().items():
             if value.is_floating_point():
@@ -223,12 +206,6 @@ def test_budget_is_minutes_or_steps() -> None:
             Budget(**nonsense)
 
 
-def test_charbonnier_of_known_errors() -> None:
-    restored = torch.tensor([0.0, 0.003])
-    value = charbonnier(restored, torch.zeros(2), 0.004)
-    assert value.item() == pytest.approx((0.004 + 0.005) / 2, rel=1e-6)
-
-
 def test_checkpoint_of_another_network_is_refused(tmp_path: Path, data: TrainingSet) -> None:
     train(TINY, data, tmp_path, Budget(steps=1), device=CPU, report=quiet)
     other = replace(TINY, network=replace(TINY.network, features=16))
@@ -245,4 +222,4 @@ def test_shipped_recipes_have_their_names_and_sane_numbers() -> None:
         assert recipe.patch * recipe.scale <= SIZE
         assert math.isclose(learning_rate(recipe, recipe.warmup), recipe.peak_rate)
     with pytest.raises(UsageError, match="choose one of tga-lite, tga"):
-        find_recipe("fstrn")
+        find_recipe("nope")

@@ -196,15 +196,15 @@ class DetailFusion(nn.Module):
     def forward(self, x: Tensor, count: int) -> Tensor:
         """`count` splat frames of each window in time order, (count*B, 1, H, W), H and W multiples
         of 4 -> the correction (B, 1, H, W) of the last step, the only one decoded."""
-        full, half, quarter = (part.chunk(count) for part in self._encode(x))
+        full, half, quarter = (part.chunk(count) for part in self.encode(x))
         return self._decode(self._recur(quarter)[-1], half[-1], full[-1])
 
     def all_steps(self, x: Tensor, count: int) -> Tensor:
         """As `forward`, but the corrections (count*B, 1, H, W) of all steps."""
-        full, half, quarter = self._encode(x)
+        full, half, quarter = self.encode(x)
         return self._decode(torch.cat(self._recur(quarter.chunk(count))), half, full)
 
-    def _encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The frames' maps at full, half and quarter size."""
         full = F.relu(self.enc1(x))
         half = F.relu(self.enc2_1(F.relu(self.enc2(full))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -15,7 +16,6 @@ from vsrcli.networks.spmc import (
     ConvLSTM,
     DetailFusion,
     LSTMState,
-    MotionEstimation,
     correct,
     estimate_flows,
     splat_window,
@@ -33,12 +33,10 @@ class SPMCInference(nn.Module):
 
     def __init__(self, network: SPMC, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self.config = config = network.config
+        self.config = network.config
         self.spec = network.spec
         self.dtype = dtype
-        self.motion = MotionEstimation(config.coarse_reach, config.fine_reach)
-        self.motion.load_state_dict(network.easyflow.state_dict())
-        channels_last(self.motion.requires_grad_(False))
+        self.motion = channels_last(copy.deepcopy(network.easyflow)).requires_grad_(False)
         self.fusion = FusionInference(network.srmodel, dtype)
 
     def forward(self, frames: Tensor) -> Tensor:

@@ -27,6 +27,8 @@ from vsrcli.networks.swin import SwinBranch
 GROUP = 4
 """Frames in a group, as in the authors' training."""
 SCALE = 4
+_CONTEXT = 32
+"""Input pixels around a tile: three levels of motion and two windows each way."""
 _LAST_SLOPE = 0.01
 """Of the one leaky ReLU in the reconstruction; 0.1 elsewhere."""
 
@@ -64,9 +66,13 @@ def spec_of(config: STDANConfig) -> Spec:
         scales=(SCALE,),
         strategy=Groups(GROUP),
         multiple=config.window,
-        reach=32,
-        halo=32,
-        activations=1000,
+        # A pixel can depend on all others, through offsets that have no limit and windows behind
+        # windows. This is what a tile is given.
+        reach=_CONTEXT,
+        halo=_CONTEXT,
+        # What seven maps offer to the others' queries, what one gathers from six, and the parts
+        # of four frames; measured.
+        activations=round(6000 * (config.features + config.embedding) / 136),
         paper="Wang et al., STDAN: Deformable Attention Network for Space-Time Video "
         "Super-Resolution, IEEE TNNLS 2023",
     )
@@ -103,7 +109,7 @@ class STDAN(PyramidLayers):
         maps = self.frame_features(frames.flatten(0, 1))
         by_time = [x.unflatten(0, (batch, length)).unbind(1) for x in maps]
         features = list(zip(*by_time, strict=True))
-        pairs = [self.pair_features(*two) for two in zip(features, features[1:])]
+        pairs = [self.pair_features(*two) for two in zip(features[:-1], features[1:], strict=True)]
         return torch.stack(self._outputs(features, pairs, range(2 * length - 1)), 1)
 
     def frame_features(self, frames: Tensor) -> Maps:
@@ -115,8 +121,9 @@ class STDAN(PyramidLayers):
     def pair_features(self, first: Maps, second: Maps) -> Maps:
         """Neighbouring frames' pyramids -> what the recurrent cell makes of them before its state
         comes in, running forward and backward: two maps (N, C, H, W)."""
-        cell = self.pcd_align_modified
-        return cell.pair(first, second), cell.pair(second, first)
+        ahead = tuple(torch.cat(level) for level in zip(first, second, strict=True))
+        back = tuple(torch.cat(level) for level in zip(second, first, strict=True))
+        return self.pcd_align_modified.pair(ahead, back).chunk(2)
 
     def from_features(
         self, features: Sequence[Maps], pairs: Sequence[Maps], wanted: Sequence[int]

@@ -54,13 +54,12 @@ class Correlation(nn.Module):
         offset_conv = self.dcn_attention["conv_offset_mask"]
         assert isinstance(offset_conv, OffsetConv)
         points = offset_conv.points(features)
-        queries = query.permute(0, 2, 3, 1).to(source.keys.x.dtype)
-        found, row = [], 0
+        queries = query.permute(0, 2, 3, 1).to(source.keys.dtype)
         with torch.autocast(query.device.type, enabled=False):
-            for positions in source.keys.portions(points):
-                rows = positions.row.shape[1]
-                found.append(_found(queries[:, row : row + rows], source, positions))
-                row += rows
+            found = [
+                _found(queries[:, rows], source, points.positions(rows))
+                for rows in source.keys.portions(points)
+            ]
         relevance, taken = zip(*found, strict=True)
         return torch.cat(relevance, 1), torch.cat(taken, 1)
 
@@ -81,7 +80,9 @@ class FeatureAggregation(nn.Module):
     def __init__(self, channels: int, width: int, groups: int) -> None:
         super().__init__()
         self.conv_first = conv3(channels, width)
-        self.qkv_maps = nn.ModuleDict({name: nn.Linear(width, width) for name in ("w_qs", "w_ks", "w_vs")})
+        self.qkv_maps = nn.ModuleDict(
+            {name: nn.Linear(width, width) for name in ("w_qs", "w_ks", "w_vs")}
+        )
         self.deformable_corr = Correlation(width, groups)
         self.conv_last = conv3(width, channels)
 
@@ -104,7 +105,9 @@ class FeatureAggregation(nn.Module):
         others = [source for number, source in enumerate(sources) if number != index]
         found = [self.deformable_corr(query, half, source) for source in others]
         relevance, taken = zip(*found, strict=True)
-        share = torch.stack(relevance).softmax(0)[..., None]
-        gathered = (share * torch.stack(taken)).sum(0).permute(0, 3, 1, 2)
-        made: Tensor = self.conv_last(gathered.to(self.conv_last.weight.dtype))
+        gathered = torch.zeros_like(taken[0])
+        for share, value in zip(torch.stack(relevance).softmax(0), taken, strict=True):
+            gathered = torch.addcmul(gathered, share[..., None], value)
+        gathered = gathered.permute(0, 3, 1, 2).to(self.conv_last.weight.dtype)
+        made: Tensor = self.conv_last(gathered)
         return made

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from vsrcli.networks.layout import channels_last
 from vsrcli.networks.spec import Maps
 from vsrcli.networks.stdan import SCALE, STDAN
+from vsrcli.networks.stdan_alignment import DeformConv
 
 _EDGE = 2
 """Input pixels on each side that an output block depends on through the end's convolutions."""
@@ -25,10 +26,10 @@ _EDGE = 2
 class STDANInference(STDAN):
     """(B, N, 3, H, W) RGB in [0, 1] -> (B, 2N-1, 3, 4H, 4W) float32, not clamped.
 
-    Convolutions and linear layers compute in `dtype`. In float32 remain: the first convolution
-    and the end, as the picture itself passes them and no base picture is added; the sums between
-    Swin layers, norms and attention scores; sampling positions; queries, keys and relevance, which
-    decide what is chosen.
+    Convolutions and linear layers compute in `dtype`. In float32 remain: the way of the picture
+    itself, as there is no base picture for the network to correct (the first convolution, the
+    outer convolutions of the reconstruction, its end); the sums between Swin layers, norms and
+    attention scores; sampling positions; queries, keys and relevance, which decide what is chosen.
     """
 
     end_weight: Tensor
@@ -48,11 +49,11 @@ class STDANInference(STDAN):
             self.stdfa.conv_first,
             self.stdfa.deformable_corr,
             self.stdfa.conv_last,
-            self.feature_recon,
+            self.feature_recon.layers,
             *(getattr(self, f"fea_L{level}_conv{index}") for level in (2, 3) for index in (1, 2)),
         ):
             for layer in part.modules():
-                if not isinstance(layer, nn.LayerNorm):
+                if isinstance(layer, (nn.Conv2d, nn.Linear, DeformConv)):
                     for parameter in layer.parameters(recurse=False):
                         parameter.data = parameter.data.to(dtype)
 

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vsrcli.ops.precision import widened
+
 STOCHASTIC_DEPTH = 0.1
 """Rate at which the last block of a branch is left out in training; it rises from 0."""
 MLP_RATIO = 2
@@ -82,7 +84,7 @@ class WindowAttention(nn.Module):
     def forward(self, x: Tensor, windows: Windows) -> Tensor:
         """(N, H*W, E), window by window -> the same."""
         length = len(self.position)
-        qkv = self.qkv(x.to(self.qkv.weight.dtype)).to(torch.promote_types(x.dtype, torch.float32))
+        qkv = widened(self.qkv(x.to(self.qkv.weight.dtype)))
         qkv = qkv.reshape(len(x), -1, length, 3, self.heads, x.shape[2] // self.heads)
         bias = self.relative_position_bias_table[self.position].permute(2, 0, 1).to(qkv.dtype)
         attended = [self._attend(qkv[:, : windows.plain], bias[None])] if windows.plain else []
@@ -154,10 +156,12 @@ class ResidualGroup(nn.Module):
         self.conv = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor, height: int, width: int) -> Tensor:
-        y = x
-        for block in self.residual_group["blocks"]:
+        y, blocks = x, self.residual_group["blocks"]
+        assert isinstance(blocks, nn.ModuleList)
+        for block in blocks:
             y = block(y, height, width)
-        return x + tokens_of(self.conv(map_of(y, height, width).to(self.conv.weight.dtype)))
+        made: Tensor = self.conv(map_of(y, height, width).to(self.conv.weight.dtype))
+        return x + tokens_of(made)
 
 
 class SwinBranch(nn.Module):
@@ -169,7 +173,8 @@ class SwinBranch(nn.Module):
         self, channels: int, width: int, heads: int, side: int, groups: int, blocks: int
     ) -> None:
         super().__init__()
-        drops = torch.linspace(0, STOCHASTIC_DEPTH, groups * blocks).tolist()
+        last = max(groups * blocks - 1, 1)
+        drops = [STOCHASTIC_DEPTH * index / last for index in range(groups * blocks)]
         self.conv_first = nn.Conv2d(channels, width, 3, padding=1)
         self.patch_embed = nn.ModuleDict({"norm": nn.LayerNorm(width)})
         self.layers = nn.ModuleList(
@@ -183,12 +188,12 @@ class SwinBranch(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[2:]
         first = self.conv_first(x.to(self.conv_first.weight.dtype))
-        wide = torch.promote_types(first.dtype, torch.float32)
-        tokens = self.patch_embed["norm"](tokens_of(first).to(wide))
+        tokens = self.patch_embed["norm"](widened(tokens_of(first)))
         for group in self.layers:
             tokens = group(tokens, height, width)
-        body = map_of(self.norm(tokens), height, width).to(first.dtype)
-        made: Tensor = self.conv_last(first + self.conv_after_body(body))
+        body = map_of(self.norm(tokens), height, width).to(self.conv_after_body.weight.dtype)
+        whole = first + self.conv_after_body(body)
+        made: Tensor = self.conv_last(whole.to(self.conv_last.weight.dtype))
         return made
 
 
@@ -199,4 +204,5 @@ def tokens_of(x: Tensor) -> Tensor:
 
 def map_of(tokens: Tensor, height: int, width: int) -> Tensor:
     """(N, H*W, E) -> (N, E, H, W), channels last."""
-    return tokens.transpose(1, 2).unflatten(2, (height, width))
+    made: Tensor = tokens.transpose(1, 2).unflatten(2, (height, width))
+    return made

@@ -19,10 +19,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vsrcli.ops.precision import widened
+
 TAPS = 9
 """Of the 3x3 neighbourhood, row by row."""
-_PORTION = 2048
+_CPU_PORTION = 2**11
 """Pixels sampled at once on a CPU: their samples fit in its cache."""
+_PORTION = 2**17
+"""Pixels sampled at once elsewhere: nine samples of a large map would fill a card's memory."""
 
 
 class Positions(NamedTuple):
@@ -56,12 +60,12 @@ class Points(NamedTuple):
 
         A position in 16 bits would be some tenths of a pixel off.
         """
-        down, right, mask = (x[:, rows] for x in self)
-        device, dtype = down.device, torch.promote_types(down.dtype, torch.float32)
+        down, right, mask = (widened(x[:, rows]) for x in self)
+        device, dtype = down.device, down.dtype
         tap = torch.arange(TAPS, device=device).repeat_interleave(down.shape[3] // TAPS)
         row = torch.arange(rows.start, rows.stop, device=device)[:, None, None] + tap // 3 - 1
         column = torch.arange(down.shape[2], device=device)[:, None] + tap % 3 - 1
-        return Positions(down + row.to(dtype), right + column.to(dtype), mask.to(dtype))
+        return Positions(down + row.to(dtype), right + column.to(dtype), mask)
 
 
 class OffsetConv(nn.Conv2d):
@@ -100,70 +104,69 @@ class Sampler:
     """A map (N, C, H, W) to be sampled; its channels make `groups` groups."""
 
     def __init__(self, x: Tensor, groups: int) -> None:
-        self.x = x.to(torch.promote_types(x.dtype, torch.float32))
+        x = widened(x)
+        self.shape, self.dtype = x.shape, x.dtype
         self.groups = groups
+        on_cpu = x.device.type == "cpu"
         needs_graph = torch.is_grad_enabled() or torch.compiler.is_compiling()
-        self.by_table = x.device.type == "cpu" and not needs_graph
-        if self.by_table:
+        self.looks_up = on_cpu and not needs_graph
+        self.portion = None if needs_graph else _CPU_PORTION if on_cpu else _PORTION
+        if self.looks_up:
             # Around the map a border of zeros: what lies outside is looked up there. Two on the
             # far sides, as a sample takes the next row and column too.
-            padded = F.pad(self.x, (1, 2, 1, 2)).permute(0, 2, 3, 1).contiguous()
-            self.table = padded.reshape(-1, x.shape[1] // groups)
+            padded = F.pad(x, (1, 2, 1, 2)).permute(0, 2, 3, 1).contiguous()
+            self.source = padded.reshape(-1, x.shape[1] // groups)
+        else:
+            self.source = x.reshape(x.shape[0] * groups, -1, *x.shape[2:])
 
-    def portions(self, points: Points) -> Iterator[Positions]:
-        """The positions of all output rows, in portions that are best sampled one by one."""
+    def portions(self, points: Points) -> Iterator[slice]:
+        """The output rows, in portions that are best sampled one by one."""
         batch, height, width = points.down.shape[:3]
-        step = max(1, _PORTION // (batch * width)) if self.by_table else height
+        step = max(1, self.portion // (batch * width)) if self.portion else height
         for row in range(0, height, step):
-            yield points.positions(slice(row, min(row + step, height)))
+            yield slice(row, min(row + step, height))
 
     def __call__(self, positions: Positions) -> Tensor:
         """(N, h, w, K, C), float32 or wider."""
         batch, rows, columns, samples = positions.row.shape
-        made = self._by_table(positions) if self.by_table else self._by_grid(positions)
-        return made.reshape(batch, rows, columns, samples // self.groups, self.x.shape[1])
+        made = self._by_table(positions) if self.looks_up else self._by_grid(positions)
+        return made.reshape(batch, rows, columns, samples // self.groups, self.shape[1])
 
     def _by_table(self, positions: Positions) -> Tensor:
         """A sample and group is the weighted sum of four rows of the table."""
-        batch, _, height, width = self.x.shape
+        batch, _, height, width = self.shape
         row = (positions.row + 1).clamp_(0, height + 1)
         column = (positions.column + 1).clamp_(0, width + 1)
         top, left = row.floor(), column.floor()
         down, right = row.sub_(top), column.sub_(left)
 
-        def numbers(count: int, step: int) -> Tensor:
-            return torch.arange(0, count * step, step, dtype=torch.int32)
-
         line = self.groups * (width + 3)
-        first = numbers(batch, line * (height + 3))[:, None, None, None]
-        group = numbers(self.groups, 1).repeat(row.shape[3] // self.groups)
+        first = _numbers(batch, line * (height + 3))[:, None, None, None]
+        group = _numbers(self.groups, 1).repeat(row.shape[3] // self.groups)
         index = top.int().mul_(line).add_(left.int().mul_(self.groups)).add_(first + group)
-        corner = torch.tensor((0, self.groups, line, line + self.groups), dtype=torch.int32)
+        corners = _numbers(2, line)[:, None] + _numbers(2, self.groups)
 
         weight = row.new_empty(*row.shape, 4)
         lower = down.mul_(positions.mask)
         upper = positions.mask - lower
-        for side, vertical in ((0, upper), (2, lower)):
-            torch.mul(vertical, right, out=weight[..., side + 1])
-            torch.sub(vertical, weight[..., side + 1], out=weight[..., side])
-        return F.embedding_bag(
-            index.reshape(-1, 1) + corner,
-            self.table,
-            mode="sum",
-            per_sample_weights=weight.reshape(-1, 4),
-        )
+        for corner, vertical in ((0, upper), (2, lower)):
+            torch.mul(vertical, right, out=weight[..., corner + 1])
+            torch.sub(vertical, weight[..., corner + 1], out=weight[..., corner])
+        indices = index.reshape(-1, 1) + corners.flatten()
+        weights = weight.reshape(-1, 4)
+        return F.embedding_bag(indices, self.source, mode="sum", per_sample_weights=weights)
 
     def _by_grid(self, positions: Positions) -> Tensor:
-        batch, _, height, width = self.x.shape
+        batch, _, height, width = self.shape
         x = (2 * positions.column + 1) / width - 1
         y = (2 * positions.row + 1) / height - 1
         # (N, h * w, K, groups, 2) -> a picture of its own for each group
         grid = torch.stack((x, y), -1).flatten(1, 2).unflatten(2, (-1, self.groups))
         grid = grid.permute(0, 3, 1, 2, 4).flatten(0, 1)
-        maps = self.x.reshape(batch * self.groups, -1, height, width)
-        sampled = F.grid_sample(maps, grid.to(maps.dtype), align_corners=False)
-        mask = positions.mask.flatten(1, 2).unflatten(2, (-1, self.groups))[..., None]
-        return sampled.unflatten(0, (batch, self.groups)).permute(0, 3, 4, 1, 2) * mask
+        sampled = F.grid_sample(self.source, grid.to(self.dtype), align_corners=False)
+        sampled = sampled.reshape(batch, self.groups, *sampled.shape[1:]).permute(0, 3, 4, 1, 2)
+        mask: Tensor = positions.mask.flatten(1, 2).unflatten(2, (-1, self.groups))
+        return sampled * mask[..., None]
 
 
 def deform_conv(
@@ -176,8 +179,13 @@ def deform_conv(
     """
     matrix = weight.permute(0, 2, 3, 1).flatten(1)
     sampler = Sampler(x, groups)
-    made = [
-        F.linear(sampler(positions).flatten(3).to(weight.dtype), matrix, bias)
-        for positions in sampler.portions(points)
-    ]
+    made: list[Tensor] = []
+    for rows in sampler.portions(points):
+        samples = sampler(points.positions(rows)).flatten(3)
+        made.append(F.linear(samples.to(weight.dtype), matrix, bias))
     return torch.cat(made, 1).permute(0, 3, 1, 2)
+
+
+def _numbers(count: int, step: int) -> Tensor:
+    """0, step, 2 * step ..."""
+    return torch.arange(0, count * step, step, dtype=torch.int32)

@@ -6,11 +6,13 @@ Zhou et al., "Spatio-Temporal Filter Adaptive Network for Video Deblurring", ICC
 
 from __future__ import annotations
 
+from functools import lru_cache
+from types import ModuleType
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def fac(x: Tensor, filters: Tensor) -> Tensor:
@@ -36,23 +38,30 @@ class FilterLayer(NamedTuple):
     """(K, K*C)"""
     reader: Tensor | None
     """(K, K*C, R): what R outputs read of the same filters."""
+    reader_bias: Tensor | None
+    """(R,)"""
 
 
-def filter_layer(weight: Tensor, bias: Tensor, size: int, reader: Tensor | None) -> FilterLayer:
-    """The convolution (C*K*K, F, 1, 1) with its bias (C*K*K), for filters in the order of `fac`,
-    and the one that reads them (R, C*K*K, 1, 1)."""
+def filter_layer(emitter: nn.Conv2d, size: int, reader: nn.Conv2d | None = None) -> FilterLayer:
+    """The 1x1 convolutions of which one emits filters of `size` x `size` in the order that `fac`
+    takes them, and the other reads them."""
 
     def by_rows(x: Tensor) -> Tensor:
         """(C*K*K, ...) -> (K, K*C, ...)"""
         return x.view(-1, size, size, *x.shape[1:]).movedim(0, 2).flatten(1, 2)
 
-    read = None if reader is None else by_rows(reader.flatten(1).t())
-    return FilterLayer(by_rows(weight.flatten(1)), by_rows(bias), read)
+    assert emitter.bias is not None
+    return FilterLayer(
+        by_rows(emitter.weight.flatten(1)),
+        by_rows(emitter.bias),
+        None if reader is None else by_rows(reader.weight.flatten(1).t()),
+        None if reader is None else reader.bias,
+    )
 
 
 _STRIP = {"cpu": 1024}
-"""Pixels filtered at once: on a CPU as many as its second-level cache holds filters of."""
-_LARGEST_STRIP = 2**17
+"""Pixels filtered at once: on a CPU about as many as its second-level cache holds filters of."""
+_STRIP_ELSEWHERE = 2**17
 
 
 def filter_adaptively(
@@ -64,16 +73,16 @@ def filter_adaptively(
     Both are float32, summed in float32 and channels-last in memory. The filters never exist all
     at once: they would take K*K times the memory of `x`.
     """
-    if hidden.is_cuda and not torch.is_grad_enabled():
-        from vsrcli.ops import fac_triton
-
-        if fac_triton.can_run(x, hidden, layer):
-            return fac_triton.filter_adaptively(x, hidden, layer, slope)
+    differentiable = torch.is_grad_enabled() and (hidden.requires_grad or x.requires_grad)
+    kernel = _triton_kernel() if hidden.is_cuda and not differentiable else None
+    if kernel is not None and kernel.can_run(x, hidden, layer):
+        made: tuple[Tensor, Tensor | None] = kernel.filter_adaptively(x, hidden, layer, slope)
+        return made
     radius = len(layer.weight) // 2
     padded = F.pad(x.float(), (radius,) * 4, mode="replicate").permute(0, 2, 3, 1).contiguous()
     hidden = hidden.permute(0, 2, 3, 1)
     batch, height, width, _ = hidden.shape
-    rows = max(1, _STRIP.get(hidden.device.type, _LARGEST_STRIP) // (batch * width))
+    rows = max(1, _STRIP.get(hidden.device.type, _STRIP_ELSEWHERE) // (batch * width))
     filtered, read = zip(
         *(
             _filter_strip(
@@ -83,9 +92,22 @@ def filter_adaptively(
         ),
         strict=True,
     )
-    if layer.reader is None:
-        return torch.cat(filtered, 1).permute(0, 3, 1, 2), None
-    return torch.cat(filtered, 1).permute(0, 3, 1, 2), torch.cat(read, 1).permute(0, 3, 1, 2)
+    return _joined(filtered), None if layer.reader is None else _joined(read)
+
+
+@lru_cache(maxsize=1)
+def _triton_kernel() -> ModuleType | None:
+    """The module with the kernel, where Triton is installed."""
+    try:
+        from vsrcli.ops import fac_triton
+    except ImportError:
+        return None
+    return fac_triton
+
+
+def _joined(strips: tuple[Tensor, ...]) -> Tensor:
+    """(N, h, w, C) each, top to bottom -> (N, C, H, w)"""
+    return torch.cat(strips, 1).permute(0, 3, 1, 2)
 
 
 def _filter_strip(
@@ -97,13 +119,13 @@ def _filter_strip(
     flat = hidden.flatten(0, 2)
     filtered = padded.new_zeros(batch, height, width, padded.shape[-1])
     read = None
-    if layer.reader is not None:
-        read = padded.new_zeros(len(flat), layer.reader.shape[-1])
+    if layer.reader_bias is not None:
+        read = layer.reader_bias.float().repeat(len(flat), 1)
     for i in range(size):
         filters = F.leaky_relu_(F.linear(flat, layer.weight[i], layer.bias[i]), slope)
         if read is not None and layer.reader is not None:
             read += filters @ layer.reader[i]
         taps = filters.view(batch, height, width, size, -1).unbind(3)
         for j, tap in enumerate(taps):
-            filtered.addcmul_(padded[:, i : i + height, j : j + width], tap)
+            filtered.addcmul_(padded[:, i : i + height, j : j + width], tap.float())
     return filtered, None if read is None else read.view(batch, height, width, -1)

@@ -10,21 +10,23 @@ from torch import Tensor
 from vsrcli.ops.fac import FilterLayer
 
 _PIXELS = 64
-"""A program's share. With 128 channels its sums fill the registers of 8 warps by about half, and
-the tap's two weight matrices and the pixels' features take 80 KiB of shared memory."""
+"""A program's share. With 128 channels its sums nearly fill the registers of 8 warps; more would
+spill. A tap's two matrices take 64 KiB of shared memory."""
 _WIDEST = 128
 _AMPERE = (8, 0)
 """The first generation with that much shared memory, and with bf16."""
 
 
 def can_run(x: Tensor, hidden: Tensor, layer: FilterLayer) -> bool:
-    """Whether `filter_adaptively` takes these: half precision, and numbers of channels that are
-    powers of two from 16 to 128."""
+    """Whether `filter_adaptively` takes these: one half precision, and numbers of channels that
+    are powers of two from 16 to 128."""
     widths = [x.shape[1], hidden.shape[1]]
     if layer.reader is not None:
         widths.append(layer.reader.shape[-1])
     return (
-        hidden.dtype in (torch.float16, torch.bfloat16)
+        torch.version.cuda is not None
+        and hidden.dtype == layer.weight.dtype
+        and hidden.dtype in (torch.float16, torch.bfloat16)
         and all(16 <= width <= _WIDEST and width & (width - 1) == 0 for width in widths)
         and torch.cuda.get_device_capability(hidden.device) >= _AMPERE
     )
@@ -46,6 +48,7 @@ def filter_adaptively(
             layer.weight.contiguous(),
             layer.bias.contiguous(),
             layer.weight if layer.reader is None else layer.reader.contiguous(),
+            layer.bias if layer.reader_bias is None else layer.reader_bias,
             filtered,
             read,
             pixels,
@@ -69,7 +72,8 @@ def _filter_kernel(  # type: ignore[no-untyped-def]
     hidden,  # (N, h, w, INPUTS)
     weight,  # (SIZE * SIZE, CHANNELS, INPUTS)
     bias,  # (SIZE * SIZE, CHANNELS)
-    reader,  # (SIZE * SIZE, CHANNELS, OUTPUTS), any pointer if OUTPUTS is 0
+    reader,  # (SIZE * SIZE, CHANNELS, OUTPUTS); any pointer, as the next, if OUTPUTS is 0
+    reader_bias,  # (OUTPUTS,)
     filtered,  # (N, h, w, CHANNELS)
     read,  # (N, h, w, OUTPUTS)
     pixels,
@@ -95,6 +99,7 @@ def _filter_kernel(  # type: ignore[no-untyped-def]
     if OUTPUTS > 0:
         output = tl.arange(0, OUTPUTS)
         seen = tl.zeros((PIXELS, OUTPUTS), tl.float32)
+        seen += tl.load(reader_bias + output).to(tl.float32)[None, :]
     for tap in range(SIZE * SIZE):
         matrix = weight + (tap * CHANNELS + channel[None, :]) * INPUTS + feature[:, None]
         filters = tl.dot(made_from, tl.load(matrix))

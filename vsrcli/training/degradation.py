@@ -7,13 +7,14 @@ Isobe et al. 2020, their code).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsrcli.ops.resize import resize
+from vsrcli.ops.resize import weight_matrix
 
 Degradation = Literal["bi", "bd"]
 
@@ -24,7 +25,15 @@ _RADIUS = 6
 def bi(hr: Tensor, scale: int) -> Tensor:
     """(..., H, W) -> (..., H/scale, W/scale), not rounded; H and W are multiples of `scale`."""
     height, width = hr.shape[-2:]
-    return resize(hr, (height // scale, width // scale))
+    # The same as `ops.resize`, for many small pictures at once.
+    rows, columns = (_shrinking(n, scale, hr.device, hr.dtype) for n in (height, width))
+    return rows @ hr @ columns.t()
+
+
+@lru_cache(maxsize=16)
+def _shrinking(length: int, scale: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(length / scale, length)"""
+    return weight_matrix(length, length // scale, "bicubic").to(device, dtype)
 
 
 def bd(hr: Tensor, scale: int = 4) -> Tensor:

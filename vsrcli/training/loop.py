@@ -16,16 +16,21 @@ import torch
 from torch import Tensor, nn
 
 from vsrcli.errors import InputError, UsageError
-from vsrcli.networks.tga import RADIUS, TGA, TGAConfig
-from vsrcli.quality.evaluation import Clip, ClipScore, evaluate
+from vsrcli.networks import fstrn, spmc, stdan, stfan
+from vsrcli.networks.architectures import ARCHITECTURES, Network
+from vsrcli.networks.tga import TGA
+from vsrcli.quality.evaluation import Clip, ClipScore, Trial, evaluate, trial
+from vsrcli.restore.device import find_dtype
+from vsrcli.restore.restorer import Restorer
+from vsrcli.training.checkpoint import CHECKPOINT, load_checkpoint, recipe_of, save_checkpoint
+from vsrcli.training.data.cut import SIZE
 from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.degradation import degrade
+from vsrcli.training.objectives import Objective, objective_of
 from vsrcli.training.recipes import Recipe
-from vsrcli.training.synthesis import ClipSource
 from vsrcli.training.widening import widen
-from vsrcli.zoo.weights import save_weights
+from vsrcli.zoo.weights import load_state
 
-CHECKPOINT = "checkpoint.pt"
 _LOG_EVERY = 20.0
 _LEAST_RATE = 0.01
 
@@ -62,8 +67,9 @@ class Training:
     def __init__(self, recipe: Recipe, device: torch.device, seed: int = 0) -> None:
         self.recipe = recipe
         self.device = device
-        self.network = TGA(recipe.network)
-        initialize(self.network, torch.Generator().manual_seed(seed))
+        self.network = ARCHITECTURES[recipe.architecture].build(recipe.network)
+        _check_size(recipe, self.network)
+        _INITIALIZE[recipe.architecture](self.network, torch.Generator().manual_seed(seed))
         self.network.to(device)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.peak_rate)
@@ -71,23 +77,28 @@ class Training:
         self.step = 0
         self.seconds = 0.0
 
-    def begin_at(self, start: TGA) -> None:
-        """Begin as the trained network `start`, of the same size or smaller."""
-        widen(start.to(self.device), self.network)
+    def begin_at(self, start: Network) -> None:
+        """Begin as the trained network `start`: one with the same tensors, or a smaller TGA for
+        a TGA. Raises WeightsError or UsageError if it does not fit."""
+        start = start.to(self.device)
+        if isinstance(start, TGA) and isinstance(self.network, TGA):
+            widen(start, self.network)
+        else:
+            load_state(self.network, start.state_dict(), "the network to begin at")
         self.average.load_state_dict(self.network.state_dict())
 
-    def train_step(self, source: ClipSource, share: float) -> Tensor:
+    def train_step(self, objective: Objective, share: float) -> Tensor:
         """One step at the given share of the budget; the loss, still on the device."""
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(recipe, share)
-        truth = source.batch(recipe.batch, self.generator)
-        low = degrade(truth, recipe.degradation, recipe.scale)
+        pair = objective.batch(recipe.batch, self.generator)
+        # For what networks draw by themselves, such as stochastic depth.
+        torch.manual_seed(self.step)
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16):
-            restored = self.network(low)
-        loss = charbonnier(restored[:, 0].float(), truth[:, RADIUS], recipe.charbonnier)
         self.optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            loss = objective.loss(self.network, pair, share)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
         self.optimizer.step()
@@ -103,21 +114,29 @@ class Training:
         floats = [key for key, value in new.items() if value.is_floating_point()]
         torch._foreach_lerp_([old[k] for k in floats], [new[k] for k in floats], 1 - decay)
 
-    def score(self, clips: Sequence[Clip]) -> list[ClipScore]:
-        """Scores of the averaged network, at the precision it is trained in."""
-        with torch.autocast(self.device.type, torch.bfloat16):
-            return evaluate(
-                self.average,
-                clips,
-                lambda truth: degrade(truth, self.recipe.degradation, self.recipe.scale),
-                radius=RADIUS,
-                device=self.device,
-            )
+    def trials(self, clips: Sequence[Clip]) -> list[Trial]:
+        """The clips as the network is tried on them."""
+        recipe = self.recipe
+
+        def shrink(truth: Tensor) -> Tensor:
+            assert recipe.degradation != "blur"
+            return degrade(truth, recipe.degradation, recipe.scale)
+
+        return [trial(clip, self.network.spec.task, shrink) for clip in clips]
+
+    def score(self, trials: Sequence[Trial]) -> list[ClipScore]:
+        """Scores of the averaged network, as users get it."""
+        dtype = find_dtype("auto", self.device)
+        restorer = Restorer(
+            self.recipe.name, self.average, self.device, dtype, "auto", scene_detection=False
+        )
+        return evaluate(restorer.stream, trials, device=self.device)
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs to go on as if nothing had happened."""
         return {
             "recipe": asdict(self.recipe),
+            "architecture": self.recipe.architecture,
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -128,7 +147,7 @@ class Training:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from `state`. Raises InputError if it is of another recipe's network."""
-        if state["recipe"]["network"] != asdict(self.recipe.network):
+        if recipe_of(state).network != self.recipe.network:
             raise InputError("the checkpoint is of another network; choose another folder")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
@@ -137,15 +156,34 @@ class Training:
         self.step, self.seconds = state["step"], state["seconds"]
 
 
-def initialize(network: nn.Module, generator: torch.Generator) -> None:
-    """Kaiming-normal convolutions without biases; the last one zero, so that the untrained
+def initialize(network: TGA, generator: torch.Generator) -> None:
+    """TGA: Kaiming-normal convolutions without biases; the last one zero, so that the untrained
     network is bicubic."""
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Conv3d)):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    nn.init.zeros_(network.get_submodule("conv3d_r3").weight)  # type: ignore[arg-type]
+    nn.init.zeros_(network.conv3d_r3.weight)
+
+
+_INITIALIZE: dict[str, Callable[[Any, torch.Generator], None]] = {
+    "tga": initialize,
+    "fstrn": fstrn.initialize,
+    "spmc": spmc.initialize,
+    "stdan": getattr(stdan, "initialize", lambda n, g: None),
+    "stfan": stfan.initialize,
+}
+
+
+def _check_size(recipe: Recipe, network: Network) -> None:
+    if recipe.batch < 1 or recipe.patch < 1 or recipe.peak_rate <= 0:
+        raise UsageError("Patch, batch and rate must be positive")
+    if recipe.patch % network.spec.multiple or recipe.patch * recipe.scale > SIZE:
+        raise UsageError(
+            f"Patches of {recipe.patch} do not do for {recipe.name}; give a multiple of "
+            f"{network.spec.multiple} up to {SIZE // recipe.scale}"
+        )
 
 
 def learning_rate(recipe: Recipe, share: float) -> float:
@@ -156,11 +194,6 @@ def learning_rate(recipe: Recipe, share: float) -> float:
     return recipe.peak_rate * max(0.5 * (1 + math.cos(math.pi * turn)), _LEAST_RATE)
 
 
-def charbonnier(restored: Tensor, truth: Tensor, eps: float) -> Tensor:
-    """Mean of sqrt(error^2 + eps^2) (Lai et al. 2017)."""
-    return ((restored - truth) ** 2 + eps**2).sqrt().mean()
-
-
 def train(
     recipe: Recipe,
     data: TrainingSet,
@@ -169,24 +202,25 @@ def train(
     *,
     clips: Sequence[Clip] = (),
     device: torch.device,
-    start: TGA | None = None,
+    start: Network | None = None,
     intervals: Intervals = Intervals(),
     report: Callable[[str], None] = print,
 ) -> Training:
     """Train until the budget is spent; `out` gets `checkpoint.pt` and `log.jsonl`.
 
-    A checkpoint in `out` is gone on from; without one, training begins at `start`, a trained
-    network of the same size or a smaller one (see `widening`), or from nothing. Interrupting
-    writes a checkpoint first. Returns the training, whose `average` is the network to keep.
+    A checkpoint in `out` is gone on from; without one, training begins at `start` (see
+    `Training.begin_at`), or from nothing. Interrupting writes a checkpoint first. Returns the
+    training, whose `average` is the network to keep.
     """
     out.mkdir(parents=True, exist_ok=True)
     training = Training(recipe, device)
     checkpoint = out / CHECKPOINT
     if checkpoint.exists():
-        training.restore(torch.load(checkpoint, map_location=device, weights_only=True))
+        training.restore(load_checkpoint(checkpoint, device))
     elif start is not None:
         training.begin_at(start)
-    source = ClipSource(data.on(device), recipe.patch * recipe.scale, recipe.moved_share)
+    objective = objective_of(recipe, data.on(device))
+    trials = training.trials(clips)
     log = _Log(out / "log.jsonl", report)
     earlier, started = training.seconds, time.monotonic()
     due = {"log": started + _LOG_EVERY, "validation": started, "checkpoint": started}
@@ -194,61 +228,23 @@ def train(
     losses: list[Tensor] = []
     try:
         while (share := budget.share(training.step, training.seconds)) < 1:
-            losses.append(training.train_step(source, share))
+            losses.append(training.train_step(objective, share))
             now = time.monotonic()
             training.seconds = earlier + now - started
             if now >= due["log"]:
                 log.progress(training, share, losses)
                 due["log"] = now + _LOG_EVERY
             if clips and now >= due["validation"]:
-                log.scores(training, training.score(clips))
+                log.scores(training, training.score(trials))
                 due["validation"] = time.monotonic() + intervals.validation
             if now >= due["checkpoint"]:
-                save_checkpoint(training, checkpoint)
+                save_checkpoint(training.state(), checkpoint)
                 due["checkpoint"] = now + intervals.checkpoint
     finally:
-        save_checkpoint(training, checkpoint)
+        save_checkpoint(training.state(), checkpoint)
     if clips:
-        log.scores(training, training.score(clips))
+        log.scores(training, training.score(trials))
     return training
-
-
-def save_checkpoint(training: Training, path: Path) -> None:
-    """Write the state so that `path` is always whole."""
-    partial = path.with_suffix(".partial")
-    torch.save(training.state(), partial)
-    partial.replace(path)
-
-
-def load_average(path: Path) -> tuple[TGA, dict[str, Any]]:
-    """The averaged network of a checkpoint, in evaluation mode, and its `recipe`, `step` and
-    `seconds`.
-
-    Raises InputError if there is no such file.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint; train first, with vsr train")
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    network = TGA(TGAConfig(**state["recipe"]["network"]))
-    network.load_state_dict(state["average"])
-    return network.eval(), {key: state[key] for key in ("recipe", "step", "seconds")}
-
-
-def export(run: Path, target: Path) -> None:
-    """Write the averaged network of the training in folder `run` as a weights file."""
-    network, facts = load_average(run / CHECKPOINT)
-    recipe = facts["recipe"]
-    save_weights(
-        target,
-        network,
-        {
-            "recipe": recipe["name"],
-            "scale": str(recipe["scale"]),
-            "degradation": recipe["degradation"],
-            "training": f"{facts['step']} steps of {recipe['batch']} patches of 7 frames of "
-            f"{recipe['patch']}x{recipe['patch']}, {facts['seconds'] / 60:.0f} minutes",
-        },
-    )
 
 
 class _Log:

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from vsrcli.errors import UsageError
-from vsrcli.networks.tga import LITE, PUBLISHED, TGAConfig
+from vsrcli.networks.architectures import ARCHITECTURES
+from vsrcli.networks.fstrn import FSTRNConfig
+from vsrcli.networks.spmc import SPMCConfig
+from vsrcli.networks.stdan import STDANConfig
+from vsrcli.networks.stfan import LITE as STFAN_LITE
+from vsrcli.networks.stfan import STFANConfig
+from vsrcli.networks.tga import LITE as TGA_LITE
+from vsrcli.networks.tga import TGAConfig
 from vsrcli.training.degradation import Degradation
+
+NetworkConfig = TGAConfig | FSTRNConfig | SPMCConfig | STDANConfig | STFANConfig
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training, apart from how long it may take."""
+    """One training, apart from how long it may take. The defaults suit two CPU cores."""
 
     name: str
-    network: TGAConfig
-    degradation: Degradation = "bi"
+    network: NetworkConfig
+    degradation: Degradation | Literal["blur"] = "bi"
+    """How the network's input is made: see `degradation`, and `blur`."""
     scale: int = 4
+    frames: int = 7
+    """Ground-truth frames of a sample."""
     patch: int = 32
-    """Low-resolution patch size."""
+    """Side of the network's input."""
     batch: int = 8
     peak_rate: float = 1e-3
     """Adam's learning rate after the warm-up; a cosine takes it to nearly zero at the end."""
@@ -31,13 +44,37 @@ class Recipe:
     clip_norm: float = 1.0
     charbonnier: float = 1e-3
 
+    @property
+    def architecture(self) -> str:
+        """The network's name among the architectures."""
+        return next(
+            name for name, it in ARCHITECTURES.items() if isinstance(self.network, it.config)
+        )
+
+
+def _spmc(scale: int, patch: int) -> Recipe:
+    return Recipe(f"spmc-x{scale}", SPMCConfig(scale=scale), scale=scale, frames=3, patch=patch)
+
+
+def _stfan(name: str, network: STFANConfig, **sizes: Any) -> Recipe:
+    return Recipe(
+        name, network, "blur", scale=1, frames=6, peak_rate=3e-4, moved_share=1.0, **sizes
+    )
+
 
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("tga-lite", LITE),
+        Recipe("tga-lite", TGA_LITE),
         # Begun at tga-lite: on a CPU there is time for a finishing course only.
-        Recipe("tga", PUBLISHED, patch=24, peak_rate=3e-4, average_decay=0.99),
+        Recipe("tga", TGAConfig(), patch=24, peak_rate=3e-4, average_decay=0.99),
+        Recipe("fstrn", FSTRNConfig()),
+        _spmc(2, 48),
+        _spmc(3, 40),
+        _spmc(4, 32),
+        Recipe("stdan", STDANConfig(), patch=24, batch=2, peak_rate=4e-4),
+        _stfan("stfan-lite", STFAN_LITE, patch=96, batch=4),
+        _stfan("stfan", STFANConfig(), patch=96, batch=2),
     )
 }
 

@@ -24,7 +24,7 @@ _MARGIN = 72
 _TRIES = 3
 """Random places looked at for each patch of a photograph; the one with most texture is taken,
 since a sharp picture of something out of focus teaches little."""
-_LAYER_SHARE = 0.4
+LAYER_SHARE = 0.4
 """Share of moved photographs with a second layer before the first."""
 
 
@@ -46,7 +46,7 @@ class ClipSource:
             clips.append(self._film(count - moved, generator))
         if moved:
             clips.append(self._moved(moved, generator))
-        return _varied(torch.cat(clips), generator)
+        return varied(torch.cat(clips), generator)
 
     def _film(self, count: int, generator: torch.Generator) -> Tensor:
         which = _choices(len(self.data.film), count, generator)
@@ -61,43 +61,57 @@ class ClipSource:
     def _moved(self, count: int, generator: torch.Generator) -> Tensor:
         region = round(_ZOOM[1] * self.size) + _MARGIN
         clips = render(
-            self._regions(count, region, generator),
+            regions(self.data, count, region, generator),
             camera_path(count, self.size, generator),
             self.size,
         )
-        layered = (torch.rand(count, generator=generator) < _LAYER_SHARE).nonzero()[:, 0]
+        layered = (torch.rand(count, generator=generator) < LAYER_SHARE).nonzero()[:, 0]
         if len(layered):
-            front = self._regions(len(layered), region, generator)
-            mask = _blobs(len(layered), region, generator).to(front.device)
-            path = camera_path(len(layered), self.size, generator)
-            drawn = render(torch.cat((front, mask), 1), path, self.size)
-            color, alpha = drawn[:, :, :3], drawn[:, :, 3:].clamp(0, 1)
+            front = layer(self.data, len(layered), region, generator)
+            drawn = render(front, camera_path(len(layered), self.size, generator), self.size)
             index = layered.to(clips.device)
-            clips[index] = torch.lerp(clips[index], color, alpha)
+            clips[index] = covered(clips[index], drawn)
         drift = 0.01 * torch.randn(count, 1, generator=generator) * _times()
         gain = (1 + drift).to(clips.device)
         return (clips * gain[:, :, None, None, None]).clamp(0, 1)
 
-    def _regions(self, count: int, side: int, generator: torch.Generator) -> Tensor:
-        """(count, 3, side, side) of photographs, each picked by its area."""
-        areas = torch.tensor([float(image.shape[1] * image.shape[2]) for image in self.data.stills])
-        which = torch.multinomial(areas, count, replacement=True, generator=generator).tolist()
-        regions = []
-        for image in (self.data.stills[index] for index in which):
-            tops = _choices(image.shape[1] - side + 1, _TRIES, generator)
-            lefts = _choices(image.shape[2] - side + 1, _TRIES, generator)
-            places = [
-                image[:, top : top + side, left : left + side]
-                for top, left in zip(tops, lefts, strict=True)
-            ]
-            regions.append(max(places, key=_texture))
-        return torch.stack(regions).to(self.data.film.device).float() / 255
+
+def regions(data: TrainingSet, count: int, side: int, generator: torch.Generator) -> Tensor:
+    """(count, 3, side, side) of photographs, each picked by its area; float32 in [0, 1], on the
+    set's device."""
+    areas = torch.tensor([float(image.shape[1] * image.shape[2]) for image in data.stills])
+    which = torch.multinomial(areas, count, replacement=True, generator=generator).tolist()
+    tried = []
+    for image in (data.stills[index] for index in which):
+        tops = _choices(image.shape[1] - side + 1, _TRIES, generator)
+        lefts = _choices(image.shape[2] - side + 1, _TRIES, generator)
+        tried += [
+            image[:, top : top + side, left : left + side]
+            for top, left in zip(tops, lefts, strict=True)
+        ]
+    places = torch.stack(tried).unflatten(0, (count, _TRIES))
+    best = _texture(places).argmax(1)
+    chosen: Tensor = places[torch.arange(count, device=best.device), best]
+    return chosen.float() / 255
 
 
-def _texture(picture: Tensor) -> float:
-    """Mean change between neighbors in every eighth row of the green channel; uint8 (3, H, W)."""
-    green = picture[1, ::8].short()
-    return float((green[:, 1:] - green[:, :-1]).abs().float().mean())
+def _texture(pictures: Tensor) -> Tensor:
+    """Mean change between neighbors in every eighth row of the green channel; uint8 (..., 3, H, W)
+    -> (...)."""
+    green = pictures[..., 1, ::8, :].short()
+    return green.diff().abs().float().mean((-2, -1))
+
+
+def layer(data: TrainingSet, count: int, side: int, generator: torch.Generator) -> Tensor:
+    """(count, 4, side, side): photographs and how much they cover, for `covered`."""
+    front = regions(data, count, side, generator)
+    return torch.cat((front, _blobs(count, side, generator).to(front.device)), 1)
+
+
+def covered(back: Tensor, front: Tensor) -> Tensor:
+    """(..., 3, H, W) behind (..., 4, H, W)."""
+    color, alpha = front.split((3, 1), -3)
+    return torch.lerp(back, color, alpha.clamp(0, 1))
 
 
 def render(pictures: Tensor, path: Tensor, size: int) -> Tensor:
@@ -146,6 +160,13 @@ def camera_path(count: int, size: int, generator: torch.Generator) -> Tensor:
     least, most = _ZOOM
     zoom = least * (most / least) ** torch.rand(count, 1, generator=generator)
     zoom = zoom * (1 + smooth(0.004 * normal(count), torch.zeros(count)))
+    return homographies(zoom, angle, shift_x, shift_y, tilt_x, tilt_y)
+
+
+def homographies(
+    zoom: Tensor, angle: Tensor, shift_x: Tensor, shift_y: Tensor, tilt_x: Tensor, tilt_y: Tensor
+) -> Tensor:
+    """(...) each -> (..., 3, 3), for `render`; shifts in output pixels."""
     cosine, sine = zoom * angle.cos(), zoom * angle.sin()
     rows = (
         torch.stack((cosine, -sine, zoom * shift_x), -1),
@@ -172,14 +193,15 @@ def _choices(options: int, count: int, generator: torch.Generator) -> list[int]:
     return torch.randint(options, (count,), generator=generator).tolist()
 
 
-def _varied(clips: Tensor, generator: torch.Generator) -> Tensor:
-    """Clips mirrored, transposed and reversed in time at random, each its own way."""
-    varied = []
+def varied(clips: Tensor, generator: torch.Generator) -> Tensor:
+    """Clips (N, ..., T, C, H, W) mirrored, transposed and reversed in time at random, each its own
+    way."""
+    made = []
     for clip, flags in zip(
         clips, torch.rand(len(clips), 4, generator=generator) < 0.5, strict=True
     ):
         mirror_x, mirror_y, transpose, reverse = flags.tolist()
-        dims = [-1] * mirror_x + [-2] * mirror_y + [0] * reverse
+        dims = [-1] * mirror_x + [-2] * mirror_y + [-4] * reverse
         clip = clip.flip(dims) if dims else clip
-        varied.append(clip.transpose(-1, -2) if transpose else clip)
-    return torch.stack(varied)
+        made.append(clip.transpose(-1, -2) if transpose else clip)
+    return torch.stack(made)

@@ -25,11 +25,13 @@ class TrainingSet:
     film: Tensor
     """(N, FRAMES, 3, SIZE, SIZE): on the CPU a memory map, on a card held whole."""
     stills: tuple[Tensor, ...]
-    """Each (3, H, W), on the CPU."""
+    """Each (3, H, W)."""
 
     def on(self, device: torch.device) -> TrainingSet:
-        """The set with its film on `device`."""
-        return self if device.type == "cpu" else TrainingSet(self.film.to(device), self.stills)
+        """The set on `device`."""
+        if device.type == "cpu":
+            return self
+        return TrainingSet(self.film.to(device), tuple(x.to(device) for x in self.stills))
 
 
 def save(folder: Path, film: Iterable[Pixels], stills: Iterable[Pixels], facts: object) -> None:
