@@ -214,6 +214,17 @@ def test_clips_of_a_batch_do_not_mix() -> None:
 
 
 @torch.no_grad()
+def test_what_lies_beyond_the_reach_does_not_matter() -> None:
+    network, frames = _lively(), _frames(2, (8, 128))
+    end = 96
+    difference = (network(frames)[..., : 4 * end] - network(frames[..., :end])).abs()
+    spec = network.spec
+    assert difference.max() > 0.1, "what is cut off must matter somewhere"
+    assert difference[..., : 4 * (end - spec.halo)].max() < 0.5 / 255
+    assert difference[..., : 4 * (end - spec.reach)].max() < 1e-4
+
+
+@torch.no_grad()
 def test_state_at_the_beginning_is_zero() -> None:
     cell = _lively().pcd_align_modified
     pair = torch.randn(1, TINY.features, 8, 16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -12,12 +13,15 @@ from torch import Tensor
 
 from vsrcli.errors import InputError
 from vsrcli.ops.resize import resize
-from vsrcli.quality.evaluation import Clip, evaluate, read_clips
+from vsrcli.quality.evaluation import Clip, evaluate, read_clips, read_pairs, trial
+from vsrcli.quality.metrics import psnr_y, ssim_y
 
 
-def write_clip(path: Path, frames: int, width: int = 70, height: int = 50) -> np.ndarray:
+def write_clip(
+    path: Path, frames: int, width: int = 70, height: int = 50, seed: int = 7
+) -> np.ndarray:
     """A lossless clip of moving noise blocks; returns its frames (N, H, W, 3)."""
-    random = np.random.default_rng(7)
+    random = np.random.default_rng(seed)
     picture = np.kron(random.integers(0, 256, (20, 26, 3)), np.ones((5, 5, 1))).astype(np.uint8)
     pixels = np.stack([picture[i : i + height, i : i + width] for i in range(frames)])
     with av.open(str(path), "w") as container:
@@ -50,36 +54,85 @@ def test_short_or_missing_clips_are_refused(tmp_path: Path) -> None:
         read_clips([tmp_path / "absent.mkv"], scale=4)
 
 
-def test_bicubic_gains_nothing_and_the_truth_everything(tmp_path: Path) -> None:
-    write_clip(tmp_path / "moving.mkv", 5)
-    clips = read_clips([tmp_path / "moving.mkv"], scale=2, frames=5)
+@pytest.fixture
+def clip(tmp_path: Path) -> Clip:
+    """Nine frames of 48x68."""
+    write_clip(tmp_path / "moving.mkv", 9)
+    return read_clips([tmp_path / "moving.mkv"], scale=4)[0]
 
-    def bicubic(window: Tensor) -> Tensor:
-        return resize(window[:, 1:2], (50, 70))
 
-    (score,) = evaluate(bicubic, clips, halved, radius=1)
+def enlarged(frames: Tensor) -> Tensor:
+    return resize(frames, (2 * frames.shape[-2], 2 * frames.shape[-1]))
+
+
+def test_bicubic_gains_nothing_over_itself(clip: Clip) -> None:
+    (score,) = evaluate(enlarged, [trial(clip, "upscale", halved)])
+    assert score.name == "moving"
     assert score.gain == pytest.approx(0, abs=1e-9)
-    assert score.ssim == pytest.approx(score.bicubic_ssim, abs=1e-9)
+    assert score.ssim == pytest.approx(score.plain_ssim, abs=1e-9)
     assert 10 < score.psnr < 40
 
 
-def test_windows_lie_inside_and_scores_are_means() -> None:
-    generator = torch.Generator().manual_seed(0)
-    clip = Clip("noise", torch.rand(5, 3, 40, 40, generator=generator))
-    centers: list[float] = []
+def test_frames_four_to_six_count_without_their_border(clip: Clip) -> None:
+    dark = Clip("dark", 0.5 * clip.frames)
+    asked: list[int] = []
 
-    def off_by_a_tenth(window: Tensor) -> Tensor:
-        middle = window[0, 1, 0, 0, 0]
-        (index,) = (i for i in range(5) if halved(clip.frames)[i, 0, 0, 0] == middle)
-        centers.append(index)
-        # 0.1 is 21.9 code values of luma, 0.05 is half of that.
-        error = 0.1 if index == 1 else 0.05
-        return (clip.frames[index] * 0 + error)[None, None]
+    def off_by_more_and_more(given: Tensor) -> Iterator[Tensor]:
+        assert torch.equal(given, halved(dark.frames))
+        for index, truth in enumerate(dark.frames):
+            asked.append(index)
+            wrong = torch.zeros_like(truth)
+            wrong[:, 8:-8, 8:-8] = truth[:, 8:-8, 8:-8] + 0.01 * index
+            yield wrong
 
-    black = Clip("black", torch.zeros(5, 3, 40, 40))
-    expected = 20 * np.log10(255 / 21.9), 20 * np.log10(255 / 10.95)
-    (score,) = evaluate(
-        off_by_a_tenth, [black], lambda truth: halved(clip.frames), radius=1, border=8
-    )
-    assert centers == [1, 2, 3]
-    assert score.psnr == pytest.approx((expected[0] + 2 * expected[1]) / 3, abs=1e-5)
+    (score,) = evaluate(off_by_more_and_more, [trial(dark, "upscale", halved)], border=8)
+    # 0.01 is 2.19 code values of luma.
+    expected = np.mean([20 * np.log10(255 / (2.19 * index)) for index in (3, 4, 5)])
+    assert score.psnr == pytest.approx(expected, abs=1e-4)
+    assert asked == [0, 1, 2, 3, 4, 5]
+
+
+def test_new_frames_are_scored_apart_beside_a_blend(clip: Clip) -> None:
+    def repeated(given: Tensor) -> Iterator[Tensor]:
+        """The given frames, and between them the one before."""
+        assert torch.equal(given, halved(clip.frames)[::2])
+        for frame in enlarged(given):
+            yield frame
+            yield frame
+
+    new, given = evaluate(repeated, [trial(clip, "space-time", halved)], border=8)
+    assert (new.name, given.name) == ("moving new", "moving given")
+    assert given.gain == pytest.approx(0, abs=1e-9)
+    small = halved(clip.frames)
+    expected = {"psnr": psnr_y, "ssim": ssim_y}
+    for field, metric in expected.items():
+        held = [metric(enlarged(small[i - 1]), clip.frames[i], 8) for i in (3, 5)]
+        assert getattr(new, field) == pytest.approx(float(sum(held)) / 2, abs=1e-9)
+        blends = [(enlarged(small[i - 1]) + enlarged(small[i + 1])) / 2 for i in (3, 5)]
+        plain = [metric(x, clip.frames[i], 8) for x, i in zip(blends, (3, 5), strict=True)]
+        assert getattr(new, f"plain_{field}") == pytest.approx(float(sum(plain)) / 2, abs=1e-6)
+
+
+def test_deblurring_is_scored_on_all_frames_of_a_pair(tmp_path: Path) -> None:
+    blurred = write_clip(tmp_path / "shake_blur.mkv", 4, seed=1)
+    sharp = write_clip(tmp_path / "shake_sharp.mkv", 4, seed=2)
+    (clip,) = read_pairs([tmp_path / "shake_blur.mkv"])
+    assert clip.name == "shake"
+    given, truth = (torch.from_numpy(x).permute(0, 3, 1, 2) / 255 for x in (blurred, sharp))
+    (score,) = evaluate(lambda frames: frames, [trial(clip, "deblur", halved)], border=8)
+    expected = float(psnr_y(given, truth, 8).mean())
+    assert score.psnr == pytest.approx(expected, abs=1e-6)
+    assert score.plain_psnr == pytest.approx(expected, abs=1e-6)
+    (score,) = evaluate(lambda frames: truth, [trial(clip, "deblur", halved)], border=8)
+    assert score.gain == np.inf
+
+
+def test_pairs_that_are_none_are_refused(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a_blur.mkv", 3)
+    with pytest.raises(InputError, match="a_sharp.mkv"):
+        read_pairs([tmp_path / "a_blur.mkv"])
+    write_clip(tmp_path / "a_sharp.mkv", 2)
+    with pytest.raises(InputError, match="differ: 3 frames of 70x50 and 2 frames of 70x50"):
+        read_pairs([tmp_path / "a_blur.mkv"])
+    with pytest.raises(InputError, match="name the blurred file, x_blur.mkv"):
+        read_pairs([tmp_path / "a_sharp.mkv"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from vsrcli.networks.spmc import SPMC, Steps
 from vsrcli.ops.ycbcr import rgb_to_luma
+from vsrcli.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from vsrcli.training.data.cut import FRAMES, SIZE
 from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.loop import Training
@@ -215,11 +217,15 @@ def test_resumed_training_goes_on_to_the_bit(moving: TrainingSet, name: str) -> 
 
 @pytest.mark.cuda
 @pytest.mark.parametrize("name", list(TINY))
-def test_trains_on_a_card(moving: TrainingSet, name: str) -> None:
+def test_trains_on_a_card(moving: TrainingSet, name: str, tmp_path: Path) -> None:
     card = torch.device("cuda")
     training = Training(TINY[name], card)
     objective = objective_of(TINY[name], moving.on(card))
     for share in (0.05, 0.2, 0.8):
         assert torch.isfinite(training.train_step(objective, share))
-    for key, value in training.average.state_dict().items():
+    save_checkpoint(training.state(), tmp_path / CHECKPOINT)
+    resumed = Training(TINY[name], card)
+    resumed.restore(load_checkpoint(tmp_path / CHECKPOINT))
+    assert torch.isfinite(resumed.train_step(objective, 0.9))
+    for key, value in resumed.average.state_dict().items():
         assert value.isfinite().all(), key

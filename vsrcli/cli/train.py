@@ -9,7 +9,13 @@ from typing import Annotated
 import typer
 
 from vsrcli.cli.options import Debug
-from vsrcli.errors import UsageError
+from vsrcli.errors import UsageError, VsrError
+
+
+class TrainingInterrupted(VsrError):
+    """A training that was stopped and can be gone on with."""
+
+    exit_code = 130
 
 
 def train(
@@ -107,4 +113,9 @@ def train(
         where = find_device(device)
         footage = packed.load(data) if data.is_file() else shard.load(data)
         begin = None if start is None else load_weights(start)
-        run(recipe, footage, out, budget, clips=clips, device=where, start=begin, report=report)
+        try:
+            run(recipe, footage, out, budget, clips=clips, device=where, start=begin, report=report)
+        except KeyboardInterrupt:
+            raise TrainingInterrupted(
+                f"Interrupted; the same command goes on from the checkpoint in {out}"
+            ) from None

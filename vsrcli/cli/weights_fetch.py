@@ -32,12 +32,14 @@ def fetch(
 ) -> None:
     """Download an official checkpoint into the user's cache, for use without a network."""
     from vsrcli.zoo.cache import cached_weights
-    from vsrcli.zoo.published import bring_in, find_published
+    from vsrcli.zoo.published import find_published
 
     checkpoint = find_published(name)
     path = cached_weights().get(checkpoint.model)
     if path is None:
         print(_announced(checkpoint), file=sys.stderr, flush=True)
+        from vsrcli.zoo.fetch import bring_in  # loads torch: said first, then loaded
+
         with _shown_progress() as report:
             path = bring_in(checkpoint, report, licence_accepted=accept_licence)
     else:

@@ -71,7 +71,7 @@ class PairAlignment(nn.Module):
     def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
         for side in (1, 2):
-            for level in range(1, 3 + 1):
+            for level in (1, 2, 3):
                 coarsest = level == 3
                 convs = ["offset_conv1", "offset_conv2"]
                 convs += [] if coarsest else ["offset_conv3", "fea_conv"]
@@ -108,7 +108,7 @@ class PairAlignment(nn.Module):
             if moves_nothing and level == 1:  # samples of zeros, wherever they lie
                 sampled = deform.bias[:, None, None].expand_as(moving[0])
             else:
-                # Twice: an offset of one pixel in the coarser map is two in this one.
+                # Twice, as if they were offsets in pixels of the coarser map.
                 offset = torch.cat((compared(level), 2 * twice(offset)), 1)
                 offset = leaky(layer(level, "offset_conv2")(offset))
                 offset = leaky(layer(level, "offset_conv3")(offset))

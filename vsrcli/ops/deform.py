@@ -56,10 +56,7 @@ class Points(NamedTuple):
     mask: Tensor
 
     def positions(self, rows: slice) -> Positions:
-        """The samples of the output rows `rows`.
-
-        A position in 16 bits would be some tenths of a pixel off.
-        """
+        """The samples of the output rows `rows`; positions in 16 bits would be whole pixels off."""
         down, right, mask = (widened(x[:, rows]) for x in self)
         device, dtype = down.device, down.dtype
         tap = torch.arange(TAPS, device=device).repeat_interleave(down.shape[3] // TAPS)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import triton  # type: ignore[import-not-found,import-untyped,unused-ignore]
 import triton.language as tl  # type: ignore[import-not-found,import-untyped,unused-ignore]
 from torch import Tensor
 
-from vsrcli.ops.fac import FilterLayer
+if TYPE_CHECKING:
+    from vsrcli.ops.fac import FilterLayer
 
 _PIXELS = 64
 """A program's share. With 128 channels its sums nearly fill the registers of 8 warps; more would

@@ -68,8 +68,12 @@ class BlurSource:
         times = torch.arange(self.frames) - (self.frames - 1) / 2
         blurred, sharp = exposed(layers, times, exposure, self.size)
         sigma = _LARGEST_NOISE * torch.rand(count, 1, 1, 1, 1, generator=generator)
-        noise = sigma * torch.randn(blurred.shape, generator=generator)
-        blurred = ((blurred + noise.to(blurred.device)).clamp(0, 1) * 255).round() / 255
+        # Many numbers, so drawn where they are needed.
+        seed = int(torch.randint(2**62, (), generator=generator))
+        there = torch.Generator(blurred.device).manual_seed(seed)
+        noise = torch.randn(blurred.shape, generator=there, device=blurred.device)
+        noisy = blurred + sigma.to(blurred.device) * noise
+        blurred = (noisy.clamp(0, 1) * 255).round() / 255
         pairs = varied(torch.stack((blurred, sharp), 1), generator)
         return pairs[:, 0], pairs[:, 1]
 

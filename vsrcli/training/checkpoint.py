@@ -23,11 +23,11 @@ def save_checkpoint(state: dict[str, Any], path: Path) -> None:
     partial.replace(path)
 
 
-def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
-    """What `save_checkpoint` wrote; raises InputError if there is no such file."""
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """What `save_checkpoint` wrote, on the CPU; raises InputError if there is no such file."""
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint; train first, with vsr train")
-    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
 
 
@@ -47,7 +47,7 @@ def choose_recipe(name: str, run: Path, **changes: float | None) -> Recipe:
     recipe = find_recipe(name)
     path = run / CHECKPOINT
     if path.is_file():
-        recipe = recipe_of(load_checkpoint(path, torch.device("cpu")))
+        recipe = recipe_of(load_checkpoint(path))
         if recipe.name != name:
             raise InputError(f"{run} holds a training of {recipe.name}; choose another folder")
     given: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
@@ -60,7 +60,7 @@ def load_average(path: Path) -> tuple[Network, dict[str, Any]]:
 
     Raises InputError if there is no such file.
     """
-    state = load_checkpoint(path, torch.device("cpu"))
+    state = load_checkpoint(path)
     recipe = recipe_of(state)
     network = ARCHITECTURES[recipe.architecture].build(recipe.network)
     network.load_state_dict(state["average"])

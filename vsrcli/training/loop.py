@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vsrcli.errors import InputError, UsageError
-from vsrcli.networks import fstrn, spmc, stdan, stfan
+from vsrcli.networks import fstrn, spmc, stfan
 from vsrcli.networks.architectures import ARCHITECTURES, Network
 from vsrcli.networks.tga import TGA
 from vsrcli.quality.evaluation import Clip, ClipScore, Trial, evaluate, trial
@@ -67,10 +67,8 @@ class Training:
     def __init__(self, recipe: Recipe, device: torch.device, seed: int = 0) -> None:
         self.recipe = recipe
         self.device = device
-        self.network = ARCHITECTURES[recipe.architecture].build(recipe.network)
+        self.network = untrained(recipe, seed).to(device)
         _check_size(recipe, self.network)
-        _INITIALIZE[recipe.architecture](self.network, torch.Generator().manual_seed(seed))
-        self.network.to(device)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.peak_rate)
         self.generator = torch.Generator().manual_seed(seed)
@@ -171,9 +169,20 @@ _INITIALIZE: dict[str, Callable[[Any, torch.Generator], None]] = {
     "tga": initialize,
     "fstrn": fstrn.initialize,
     "spmc": spmc.initialize,
-    "stdan": getattr(stdan, "initialize", lambda n, g: None),
     "stfan": stfan.initialize,
 }
+"""Those that do not begin with what their layers draw by themselves."""
+
+
+def untrained(recipe: Recipe, seed: int) -> Network:
+    """The recipe's network at the beginning of a training, the same for equal seeds."""
+    name = recipe.architecture
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = ARCHITECTURES[name].build(recipe.network)
+    if name in _INITIALIZE:
+        _INITIALIZE[name](network, torch.Generator().manual_seed(seed))
+    return network
 
 
 def _check_size(recipe: Recipe, network: Network) -> None:
@@ -216,7 +225,7 @@ def train(
     training = Training(recipe, device)
     checkpoint = out / CHECKPOINT
     if checkpoint.exists():
-        training.restore(load_checkpoint(checkpoint, device))
+        training.restore(load_checkpoint(checkpoint))
     elif start is not None:
         training.begin_at(start)
     objective = objective_of(recipe, data.on(device))

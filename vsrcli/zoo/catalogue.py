@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vsrcli.errors import UsageError, WeightsError
 from vsrcli.zoo.cache import cached_weights
+from vsrcli.zoo.published import ELSEWHERE
 
 BASELINES = ("bicubic", "lanczos")
 """Models that need no weights."""
@@ -102,8 +103,6 @@ def find_entry(name: str, scale: Fraction | None = None) -> Entry:
     network = network_of(name)
     entries = [e for e in catalogue().values() if name in (e.name, e.model)]
     if not entries:
-        from vsrcli.zoo.published import ELSEWHERE
-
         raise WeightsError(
             f"No weights of {name} are shipped yet; with some, give --weights. {ELSEWHERE[network]}"
         )

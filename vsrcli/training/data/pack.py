@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -40,32 +40,32 @@ def write(
     Raises InputError if there is no whole set, or if not even the stills fit.
     """
     data = shard.load(folder)
+    file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(file.name + ".partial")
+    free, packed = limit - _RESERVE, 0
     with zipfile.ZipFile(partial, "w") as archive:
-        used = _RESERVE
-
-        def add(name: str, contents: bytes) -> bool:
-            nonlocal used
-            used += len(contents) + _LISTED
-            if used > limit:
-                return False
+        for name, contents in _members(folder, data):
+            free -= len(contents) + _LISTED
+            if free < 0:
+                break
             # A fixed date, so that equal sets give equal files.
             archive.writestr(zipfile.ZipInfo(name), contents)
-            return True
-
-        whole = add(_CREDITS, (folder / _CREDITS).read_bytes())
-        for index, still in enumerate(data.stills):
-            whole = whole and add(f"stills/{index:02}.mkv", encode(still[None]))
-        count = 0
-        for index in _spread(len(data.film)):
-            if not add(f"film/{index:04}.mkv", encode(data.film[index])):
-                break
-            count += 1
-    if not whole:
+            packed += 1
+    clips = packed - 1 - len(data.stills)
+    if clips < 0:
         partial.unlink()
         raise InputError(f"{file}: {limit / 2**20:.0f} MiB do not hold the stills; allow more")
     partial.replace(file)
-    report(f"{file}: {count} of {len(data.film)} film clips, {len(data.stills)} stills")
+    report(f"{file}: {clips} of {len(data.film)} film clips, {len(data.stills)} stills")
+
+
+def _members(folder: Path, data: TrainingSet) -> Iterator[tuple[str, bytes]]:
+    """Names and contents; the film clips last, in an order that may stop anywhere."""
+    yield _CREDITS, (folder / _CREDITS).read_bytes()
+    for index, still in enumerate(data.stills):
+        yield f"stills/{index:02}.mkv", encode(still[None])
+    for index in _spread(len(data.film)):
+        yield f"film/{index:04}.mkv", encode(data.film[index])
 
 
 def load(file: Path) -> TrainingSet:
@@ -90,6 +90,7 @@ def encode(frames: Tensor) -> bytes:
         stream = file.add_stream("libx264", rate=25)
         stream.height, stream.width = frames.shape[-2:]
         stream.pix_fmt = "yuv444p"
+        # What more threads make depends on how many they are.
         stream.options = {"crf": str(_QUALITY), "preset": "slow", "threads": "1"}
         for planes in coded:
             file.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv444p")))
