@@ -6,9 +6,10 @@ import pytest
 import torch
 from models import TINY
 
-from vsrcli.networks.tga import PUBLISHED, spec_of
+from vsrcli.networks import fstrn, spmc, stdan, stfan, tga
+from vsrcli.networks.tga import spec_of
 from vsrcli.restore.memory import choose_batch, choose_tile, free_memory, is_out_of_memory
-from vsrcli.restore.tiles import SMALLEST
+from vsrcli.restore.tiles import SMALLEST, border_of
 
 GIB = 2**30
 
@@ -21,13 +22,33 @@ def test_whole_pictures_where_they_fit() -> None:
     assert choose_tile(spec_of(TINY), (720, 1280), torch.float32, 64 * GIB) is None
 
 
-def test_tiles_where_they_do_not() -> None:
-    spec = spec_of(PUBLISHED)
-    tile = choose_tile(spec, (4320, 7680), torch.float32, 8 * GIB)
-    assert tile is not None
-    needed = (tile + 2 * spec.reach) ** 2 * spec.activations * 4
-    assert needed <= 4 * GIB
-    assert choose_tile(spec, (4320, 7680), torch.float32, 1) == SMALLEST
+SPECS = {
+    "tga": tga.spec_of(tga.PUBLISHED),
+    "fstrn": fstrn.spec_of(fstrn.PUBLISHED),
+    "spmc": spmc.spec_of(spmc.STANDARD),
+    "stdan": stdan.spec_of(stdan.PUBLISHED),
+    "stfan": stfan.spec_of(stfan.PUBLISHED),
+}
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("free", [1, 2, 4, 16])
+def test_tiles_of_huge_pictures_fit_into_little_memory(name: str, free: int) -> None:
+    """8K: what a tile is given, its surroundings included, takes half of the free memory."""
+    spec = SPECS[name]
+    tile = choose_tile(spec, (4320, 7680), torch.float16, free * GIB)
+    if tile is None:
+        assert 4320 * 7680 * spec.activations * 2 <= free * GIB / 2
+        return
+    assert tile > SMALLEST
+    given = min(4320, tile + 2 * border_of(spec, tile))
+    assert (
+        given * min(7680, tile + 2 * border_of(spec, tile)) * spec.activations * 2 <= free * GIB / 2
+    )
+
+
+def test_tiles_are_never_too_small() -> None:
+    assert choose_tile(SPECS["tga"], (4320, 7680), torch.float32, 1) == SMALLEST
 
 
 def test_batches_on_cards_only() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from vsrcli.networks.spec import Spec
-from vsrcli.restore.tiles import SMALLEST
+from vsrcli.restore.tiles import SMALLEST, border_of
 
 _USABLE = 0.5
 """Share of the free memory that a network may plan with; the rest is for frames in flight,
@@ -47,7 +47,12 @@ def choose_tile(spec: Spec, size: tuple[int, int], dtype: torch.dtype, free: int
     pixels = free * _USABLE / (spec.activations * dtype.itemsize)
     if pixels >= size[0] * size[1]:
         return None
-    return max(SMALLEST, math.floor(math.sqrt(pixels)) - 2 * spec.reach)
+    side = math.floor(math.sqrt(pixels))
+    tile = side - 2 * border_of(spec, side)
+    if border_of(spec, tile) == border_of(spec, side):
+        return max(SMALLEST, tile)
+    # Too small for the whole receptive field around it; then it can do with less.
+    return max(SMALLEST, min(side - 2 * border_of(spec, tile), 3 * spec.reach - 1))
 
 
 def choose_batch(

@@ -69,6 +69,16 @@ def halo_of(spec: Spec, tile: int) -> int:
     return spec.reach if tile >= 3 * spec.reach else spec.halo
 
 
+def blend_of(spec: Spec) -> int:
+    """Half of the pixels that neighbouring tiles share and cross-fade over."""
+    return max(1, spec.halo // 4)
+
+
+def border_of(spec: Spec, tile: int) -> int:
+    """Pixels on each side of a tile that the network is given beside its own."""
+    return halo_of(spec, tile) + blend_of(spec)
+
+
 def run_tiled(
     restore: Callable[[slice, slice], Tensor], spec: Spec, size: tuple[int, int], tile: int
 ) -> Tensor:
@@ -89,7 +99,7 @@ def run_all_tiled(
     which may be below 1 as long as `spec.multiple` makes it come out even.
     """
     context = halo_of(spec, tile)
-    blend = max(1, spec.halo // 4)
+    blend = blend_of(spec)
     wholes: list[Tensor] = []
     for row in spans(size[0], tile, context, blend, spec.multiple):
         for column in spans(size[1], tile, context, blend, spec.multiple):
