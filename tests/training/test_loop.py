@@ -96,7 +96,7 @@ def test_resumed_training_equals_uninterrupted(
 def test_first_step_goes_down_the_gradient(data: TrainingSet) -> None:
     training = Training(TINY, CPU)
     objective = objective_of(TINY, data)
-    truth = objective.batch(2, torch.Generator().manual_seed(0)).wanted
+    truth = objective.batch(2, torch.Generator().manual_seed(0), 0.5).wanted
     training.train_step(objective, share=0.5)
     # The untrained network is bicubic, so the gradient of the last bias is known: the sum of
     # e / sqrt(e^2 + eps^2) over the pixels of each of its 2x2 phases.

@@ -20,7 +20,7 @@ from vsrcli.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpo
 from vsrcli.training.data.cut import FRAMES, SIZE
 from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.loop import Training
-from vsrcli.training.losses import charbonnier, flow_loss
+from vsrcli.training.losses import charbonnier, flow_error, warping_loss
 from vsrcli.training.objectives import FlowThenFusion, Objective, Pair, objective_of
 
 CPU = torch.device("cpu")
@@ -33,7 +33,7 @@ class SameBatch:
     objective: Objective
     pair: Pair
 
-    def batch(self, count: int, generator: torch.Generator) -> Pair:
+    def batch(self, count: int, generator: torch.Generator, share: float) -> Pair:
         return self.pair
 
     def loss(self, network: Any, pair: Pair, share: float) -> Tensor:
@@ -62,7 +62,7 @@ def numbered() -> TrainingSet:
 def first_batch(name: str, data: TrainingSet, count: int) -> Pair:
     """From film alone."""
     objective = objective_of(replace(TINY[name], moved_share=0), data)
-    return objective.batch(count, torch.Generator().manual_seed(1))
+    return objective.batch(count, torch.Generator().manual_seed(1), 0.5)
 
 
 def luma_codes(pictures: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ def test_loss_falls(moving: TrainingSet, name: str, share: float) -> None:
     recipe = replace(TINY[name], peak_rate=2e-3)
     training = Training(recipe, CPU)
     objective = objective_of(recipe, moving)
-    same = SameBatch(objective, objective.batch(2, training.generator))
+    same = SameBatch(objective, objective.batch(2, training.generator, share))
     losses = [float(training.train_step(same, share)) for _ in range(12)]
     assert np.mean(losses[-2:]) < 0.98 * losses[0], losses
 
@@ -148,7 +148,7 @@ def test_later_steps_of_spmc_count_more(moving: TrainingSet) -> None:
     recipe = replace(TINY["spmc"], charbonnier=0.0)
     objective = objective_of(recipe, moving)
     assert isinstance(objective, FlowThenFusion)
-    luma = objective.batch(2, torch.Generator().manual_seed(0)).given
+    luma = objective.batch(2, torch.Generator().manual_seed(0), 0.5).given
     pair = Pair(luma, torch.zeros(2, 1, 32, 32))
     network = Known(TINY["spmc"].network)
     fusion = (0.5 * 0.1 + 0.75 * 0.2 + 1.0 * 0.3) / 2.25
@@ -163,18 +163,41 @@ def test_right_flow_has_no_loss_but_its_unevenness() -> None:
     picture = target.roll((-2, -3), (2, 3))  # what is at p here is at p + (3, 2) there
     flow = torch.tensor([3.0, 2.0]).view(1, 2, 1, 1).expand(1, 2, 12, 20).clone()
     # Three columns and two rows would be read from outside; they wrapped around, and count not.
-    assert flow_loss(picture, target, flow, 0.01).item() == pytest.approx(0, abs=1e-6)
+    assert warping_loss(picture, target, flow, 0.01).item() == pytest.approx(0, abs=1e-6)
     flow[:, 0, 4, 7] += 20  # reads outside, so that only its four neighbors notice
     expected = 0.01 * 4 * 20 / (2 * 12 * 20)
-    assert flow_loss(picture, target, flow, 0.01).item() == pytest.approx(expected, rel=1e-4)
+    assert warping_loss(picture, target, flow, 0.01).item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_flow_loss_is_the_mean_error_where_samples_exist() -> None:
+def test_warping_loss_is_the_mean_error_where_samples_exist() -> None:
     picture, target = torch.rand(2, 1, 1, 6, 8)
     flow = torch.zeros(1, 2, 6, 8)
     flow[:, 0] = -1
     expected = (picture[..., 1:] - target[..., :-1]).abs().mean()
-    torch.testing.assert_close(flow_loss(picture, target, flow, 0.0), expected)
+    torch.testing.assert_close(warping_loss(picture, target, flow, 0.0), expected)
+
+
+def test_flow_error_counts_where_the_truth_stays_inside() -> None:
+    truth = torch.zeros(1, 2, 4, 6)
+    truth[:, 0] = 2  # from the last two columns it leads outside
+    flow = truth.clone()
+    flow[..., 4:] = 99
+    assert flow_error(flow, truth).item() == 0
+    flow[0, 1, 2, 3] = 8
+    assert flow_error(flow, truth).item() == pytest.approx(8 / (2 * 4 * 4))
+
+
+def test_first_stage_of_spmc_knows_the_flow(moving: TrainingSet) -> None:
+    objective = objective_of(TINY["spmc"], moving)
+    luma, flows = objective.batch(8, torch.Generator().manual_seed(3), 0.05)
+    assert luma.shape == (8, 3, 1, 16, 16)
+    assert flows.shape == (8, 3, 2, 16, 16)
+    assert flows[:, 1].abs().max() < 1e-5
+    for index in (0, 2):
+        found = warping_loss(luma[:, index], luma[:, 1], flows[:, index], 0.0)
+        still = warping_loss(luma[:, index], luma[:, 1], 0 * flows[:, index], 0.0)
+        other = warping_loss(luma[:, index], luma[:, 1], -flows[:, index], 0.0)
+        assert found < 0.25 * still < 0.25 * other
 
 
 def test_charbonnier_of_known_errors() -> None:

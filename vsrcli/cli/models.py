@@ -130,11 +130,11 @@ def _all_of(model: Model) -> Iterator[tuple[str, str]]:
     for label, text in sorted(model.header.items()):
         yield label, text
     for score in model.scores:
-        own, plain = f"{score.psnr:.2f} dB", f"{score.bicubic_psnr:.2f} dB"
+        own, plain = f"{score.psnr:.2f} dB", f"{score.plain_psnr:.2f} dB"
         yield (
             "quality",
             f"{score.name}: {own}, SSIM {score.ssim:.4f}; "
-            f"{_baseline(spec)}: {plain}, SSIM {score.bicubic_ssim:.4f}",
+            f"{_baseline(spec)}: {plain}, SSIM {score.plain_ssim:.4f}",
         )
     if model.gain is not None:
         yield "gain", f"{model.gain:+.2f} dB over {_baseline(spec)} in the mean"

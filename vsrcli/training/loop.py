@@ -90,7 +90,7 @@ class Training:
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(recipe, share)
-        pair = objective.batch(recipe.batch, self.generator)
+        pair = objective.batch(recipe.batch, self.generator, share)
         # For what networks draw by themselves, such as stochastic depth.
         torch.manual_seed(self.step)
         self.network.train()

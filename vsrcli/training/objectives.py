@@ -18,9 +18,10 @@ from vsrcli.networks.stfan import STFAN
 from vsrcli.networks.tga import RADIUS, TGA
 from vsrcli.ops.ycbcr import rgb_to_luma
 from vsrcli.training.blur import BlurSource
+from vsrcli.training.camera import CameraSource, flows_to_middle
 from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.degradation import degrade
-from vsrcli.training.losses import charbonnier, flow_loss
+from vsrcli.training.losses import charbonnier, flow_error, warping_loss
 from vsrcli.training.recipes import Recipe
 from vsrcli.training.synthesis import ClipSource
 
@@ -28,7 +29,7 @@ _FLOW_ONLY, _FUSION_ONLY = 0.1, 0.35
 """Shares of the budget at which SPMC's first and second stage end."""
 _SMOOTHNESS = 0.01
 _FLOW_WEIGHT = 0.01
-"""Of the flow loss in SPMC's third stage (Tao et al. 2017)."""
+"""Of the warping loss in SPMC's third stage (Tao et al. 2017)."""
 
 
 class Pair(NamedTuple):
@@ -43,11 +44,11 @@ class Pair(NamedTuple):
 class Objective(Protocol):
     """What a training needs to know of its network."""
 
-    def batch(self, count: int, generator: torch.Generator) -> Pair:
-        """`count` samples, on the device of the training set."""
+    def batch(self, count: int, generator: torch.Generator, share: float) -> Pair:
+        """`count` samples for when `share` of the budget is spent, on the training set's device."""
 
     def loss(self, network: Any, pair: Pair, share: float) -> Tensor:
-        """A number to be made smaller, when `share` of the budget is spent."""
+        """A number to be made smaller."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class CenterFrame:
     recipe: Recipe
     source: ClipSource
 
-    def batch(self, count: int, generator: torch.Generator) -> Pair:
+    def batch(self, count: int, generator: torch.Generator, share: float) -> Pair:
         truth = self.source.batch(count, generator)
         return Pair(_shrunk(truth, self.recipe), truth[:, RADIUS])
 
@@ -74,7 +75,7 @@ class LumaOfAllFrames:
     recipe: Recipe
     source: ClipSource
 
-    def batch(self, count: int, generator: torch.Generator) -> Pair:
+    def batch(self, count: int, generator: torch.Generator, share: float) -> Pair:
         truth = self.source.batch(count, generator)
         return Pair(rgb_to_luma(_shrunk(truth, self.recipe)), rgb_to_luma(truth))
 
@@ -86,13 +87,23 @@ class LumaOfAllFrames:
 @dataclass(frozen=True)
 class FlowThenFusion:
     """SPMC: the luma of a window's middle frame, in three stages: the flow alone, the fusion alone,
-    both together. Trained together from the start the flow would stay zero (Tao et al. 2017)."""
+    both together. Trained together from the start the flow would stay zero (Tao et al. 2017).
+
+    The paper's first stage makes neighbors resemble the middle frame, without knowing the flow; in
+    the minutes there are it stayed at zero. Here it is taught with cameras of known motion.
+    """
 
     recipe: Recipe
     source: ClipSource
+    cameras: CameraSource
 
-    def batch(self, count: int, generator: torch.Generator) -> Pair:
-        """Windows from anywhere in the clips, and the luma of their middle frames."""
+    def batch(self, count: int, generator: torch.Generator, share: float) -> Pair:
+        """Windows from anywhere in the clips, and the luma of their middle frames; in the first
+        stage windows and their flows."""
+        if share < _FLOW_ONLY:
+            clips, paths = self.cameras.batch(count, generator)
+            flows = flows_to_middle(paths, clips.shape[-1], self.recipe.scale)
+            return Pair(rgb_to_luma(_shrunk(clips, self.recipe)), flows)
         clips = self.source.batch(count, generator)
         length = self.recipe.frames
         starts = torch.randint(clips.shape[1] - length + 1, (count,), generator=generator)
@@ -103,24 +114,15 @@ class FlowThenFusion:
     def loss(self, network: SPMC, pair: Pair, share: float) -> Tensor:
         network.easyflow.requires_grad_(not _FLOW_ONLY <= share < _FUSION_ONLY)
         if share < _FLOW_ONLY:
-            return self._flow_loss(pair.given, network.estimate_flows(pair.given))
+            flows = network.estimate_flows(pair.given)
+            return flow_error(_neighbors(flows), _neighbors(pair.wanted))
         estimates, flows = network.steps(pair.given)
         loss = self._fusion_loss(estimates.float(), pair.wanted)
         if share < _FUSION_ONLY:
             return loss
-        return loss + _FLOW_WEIGHT * self._flow_loss(pair.given, flows)
-
-    @staticmethod
-    def _flow_loss(luma: Tensor, flows: Tensor) -> Tensor:
-        center = luma.shape[1] // 2
-        others = [index for index in range(luma.shape[1]) if index != center]
-        target = luma[:, center : center + 1].expand(-1, len(others), -1, -1, -1)
-        return flow_loss(
-            luma[:, others].flatten(0, 1),
-            target.flatten(0, 1),
-            flows[:, others].flatten(0, 1),
-            _SMOOTHNESS,
-        )
+        neighbors = _neighbors(pair.given)
+        middle = pair.given[:, pair.given.shape[1] // 2].repeat_interleave(2, 0)
+        return loss + _FLOW_WEIGHT * warping_loss(neighbors, middle, _neighbors(flows), _SMOOTHNESS)
 
     def _fusion_loss(self, estimates: Tensor, wanted: Tensor) -> Tensor:
         """The later a step, the more it counts: weights rise from 0.5 to 1."""
@@ -137,7 +139,7 @@ class TwiceTheFrames:
     recipe: Recipe
     source: ClipSource
 
-    def batch(self, count: int, generator: torch.Generator) -> Pair:
+    def batch(self, count: int, generator: torch.Generator, share: float) -> Pair:
         truth = self.source.batch(count, generator)
         return Pair(_shrunk(truth[:, ::2], self.recipe), truth)
 
@@ -147,17 +149,17 @@ class TwiceTheFrames:
 
 @dataclass(frozen=True)
 class Deblurring:
-    """STFAN: every frame of a blurred clip, the state handed on without its gradient, as its
-    authors train it."""
+    """STFAN: every frame of a blurred clip. Its authors cut the gradient from frame to frame; here
+    it goes through the whole clip, which is short."""
 
     recipe: Recipe
     source: BlurSource
 
-    def batch(self, count: int, generator: torch.Generator) -> Pair:
+    def batch(self, count: int, generator: torch.Generator, share: float) -> Pair:
         return Pair(*self.source.batch(count, generator))
 
     def loss(self, network: STFAN, pair: Pair, share: float) -> Tensor:
-        restored = network(pair.given, detach_state=True).float()
+        restored = network(pair.given).float()
         return charbonnier(restored, pair.wanted, self.recipe.charbonnier)
 
 
@@ -171,11 +173,16 @@ def objective_of(recipe: Recipe, data: TrainingSet) -> Objective:
         case "fstrn":
             return LumaOfAllFrames(recipe, source)
         case "spmc":
-            return FlowThenFusion(recipe, source)
+            return FlowThenFusion(recipe, source, CameraSource(data, size))
         case "stdan":
             return TwiceTheFrames(recipe, source)
         case _:
             return CenterFrame(recipe, source)
+
+
+def _neighbors(x: Tensor) -> Tensor:
+    """(B, 3, C, H, W) -> (2*B, C, H, W): without the middle frames."""
+    return x[:, ::2].flatten(0, 1)
 
 
 def _shrunk(truth: Tensor, recipe: Recipe) -> Tensor:

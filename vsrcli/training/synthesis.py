@@ -59,7 +59,7 @@ class ClipSource:
         return torch.stack(crops).float() / 255
 
     def _moved(self, count: int, generator: torch.Generator) -> Tensor:
-        region = round(_ZOOM[1] * self.size) + _MARGIN
+        region = region_side(self.size)
         clips = render(
             regions(self.data, count, region, generator),
             camera_path(count, self.size, generator),
@@ -74,6 +74,11 @@ class ClipSource:
         drift = 0.01 * torch.randn(count, 1, generator=generator) * _times()
         gain = (1 + drift).to(clips.device)
         return (clips * gain[:, :, None, None, None]).clamp(0, 1)
+
+
+def region_side(size: int) -> int:
+    """Side of a photograph's region that has room for `camera_path` to move over."""
+    return round(_ZOOM[1] * size) + _MARGIN
 
 
 def regions(data: TrainingSet, count: int, side: int, generator: torch.Generator) -> Tensor:

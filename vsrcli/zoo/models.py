@@ -39,8 +39,8 @@ class Score:
     name: str
     psnr: float
     ssim: float
-    bicubic_psnr: float
-    bicubic_ssim: float
+    plain_psnr: float
+    plain_ssim: float
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Model:
         """Mean dB over bicubic; None where nothing was measured."""
         if not self.scores:
             return None
-        return fmean(score.psnr - score.bicubic_psnr for score in self.scores)
+        return fmean(score.psnr - score.plain_psnr for score in self.scores)
 
     def file_hash(self) -> str | None:
         """SHA-256 of the weights file as it is."""
