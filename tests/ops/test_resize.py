@@ -8,7 +8,7 @@ import pytest
 import torch
 from parity import load_fixture
 
-from vsrcli.ops.resize import Kernel, resize, weight_matrix
+from vsrcli.ops.resize import Kernel, _at_once, resize, weight_matrix
 
 KERNELS: tuple[Kernel, ...] = ("bicubic", "lanczos")
 
@@ -90,3 +90,18 @@ def test_keeps_type_and_leading_axes() -> None:
     made = resize(x, (16, 12))
     assert made.shape == (2, 5, 3, 16, 12)
     assert made.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("size", [(28, 20), (5, 3), (7, 30)])
+def test_the_way_for_cards_is_the_same(size: tuple[int, int]) -> None:
+    picture = torch.rand(3, 7, 10, dtype=torch.float64)
+    for kernel in KERNELS:
+        made = _at_once(picture, size, kernel, antialias=True)
+        assert (made - resize(picture, size, kernel)).abs().max() < 1e-12
+
+
+@pytest.mark.cuda
+def test_on_a_card() -> None:
+    picture = torch.rand(2, 3, 18, 32)
+    made = resize(picture.cuda(), (72, 128)).cpu()
+    assert (made - resize(picture, (72, 128))).abs().max() < 1e-5

@@ -135,17 +135,13 @@ class STFAN(nn.Module):
         self.upconv1_1, self.upconv1_2 = Residual(fine), Residual(fine)
         self.img_prd = _conv(fine, 3)
 
-    def forward(self, frames: Tensor, detach_state: bool = False) -> Tensor:
-        """With `detach_state` no gradient crosses from a frame to the one before, which is how
-        the authors train."""
+    def forward(self, frames: Tensor) -> Tensor:
         encoded = self.encode(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
         state: STFANState | None = None
         restored = []
         for t in range(frames.shape[1]):
             one, state = self.step(frames[:, t], encoded[:, t], state)
             restored.append(one)
-            if detach_state:
-                state = STFANState(*(part.detach() for part in state))
         return torch.stack(restored, 1)
 
     def encode(self, frames: Tensor) -> Tensor:

@@ -30,6 +30,34 @@ def resize(
     if size == (height, width):
         return x.clone()
     planes = (x if x.dtype == torch.float64 else x.float()).reshape(-1, height, width)
+    resized = _in_bands if x.device.type == "cpu" else _at_once
+    out = resized(planes, size, kernel, antialias)
+    return out.reshape(*x.shape[:-2], *size).to(x.dtype)
+
+
+def _at_once(planes: Tensor, size: tuple[int, int], kernel: Kernel, antialias: bool) -> Tensor:
+    """(N, H, W) -> (N, H', W') in two products: a card prefers few large ones."""
+    kind = (planes.device, planes.dtype)
+    rows = _dense(planes.shape[1], size[0], kernel, antialias, *kind)
+    columns = _dense(planes.shape[2], size[1], kernel, antialias, *kind)
+    return rows @ (planes @ columns.t())
+
+
+@lru_cache(maxsize=32)
+def _dense(
+    source: int,
+    target: int,
+    kernel: Kernel,
+    antialias: bool,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Tensor:
+    return weight_matrix(source, target, kernel, antialias).to(device, dtype)
+
+
+def _in_bands(planes: Tensor, size: tuple[int, int], kernel: Kernel, antialias: bool) -> Tensor:
+    """The same without multiplying by most of the zeros."""
+    _, height, width = planes.shape
     out = planes.new_empty(planes.shape[0], *size)
     # A sample made along a line costs twice one made across lines: see that there are few.
     lines_first = 2 * height * size[1] + size[0] * size[1]
@@ -44,7 +72,7 @@ def resize(
             between = planes.new_empty(size[0], width)
             _rows(plane, between, kernel, antialias)
             _columns(between, made, kernel, antialias)
-    return out.reshape(*x.shape[:-2], *size).to(x.dtype)
+    return out
 
 
 class Band(NamedTuple):
@@ -58,7 +86,7 @@ class Band(NamedTuple):
 def _rows(source: Tensor, out: Tensor, kernel: Kernel, antialias: bool) -> None:
     """(H, W) -> (H', W)"""
     sizes = (source.shape[0], out.shape[0])
-    for start, first, matrix in _bands(*sizes, ROW_BAND, kernel, antialias, out.device, out.dtype):
+    for start, first, matrix in _bands(*sizes, ROW_BAND, kernel, antialias, out.dtype):
         rows, taps = matrix.shape
         torch.mm(matrix, source[first : first + taps], out=out[start : start + rows])
 
@@ -66,9 +94,7 @@ def _rows(source: Tensor, out: Tensor, kernel: Kernel, antialias: bool) -> None:
 def _columns(source: Tensor, out: Tensor, kernel: Kernel, antialias: bool) -> None:
     """(H, W) -> (H, W')"""
     sizes = (source.shape[1], out.shape[1])
-    resample_columns(
-        source, out, _bands(*sizes, COLUMN_BAND, kernel, antialias, out.device, out.dtype)
-    )
+    resample_columns(source, out, _bands(*sizes, COLUMN_BAND, kernel, antialias, out.dtype))
 
 
 def resample_columns(source: Tensor, out: Tensor, bands: list[Band]) -> None:
@@ -87,17 +113,9 @@ COLUMN_BAND = 48
 
 @lru_cache(maxsize=32)
 def _bands(
-    source: int,
-    target: int,
-    band: int,
-    kernel: Kernel,
-    antialias: bool,
-    device: torch.device,
-    dtype: torch.dtype,
+    source: int, target: int, length: int, kernel: Kernel, antialias: bool, dtype: torch.dtype
 ) -> list[Band]:
-    """A card prefers one big product to many small ones."""
-    matrix = weight_matrix(source, target, kernel, antialias)
-    return banded(matrix.to(device, dtype), band if device.type == "cpu" else target)
+    return banded(weight_matrix(source, target, kernel, antialias).to(dtype), length)
 
 
 def banded(matrix: Tensor, length: int) -> list[Band]:
