@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,17 @@ def test_moments_of_an_uneven_clip_lie_exactly_midway(
     run(source, tmp_path / f"out.{container}", weights, encode=encode)
     wanted = midway([(41 * n + 9 * (n * n % 5)) / 1000 for n in range(5)])
     assert video_times(tmp_path / f"out.{container}") == pytest.approx(wanted, abs=1e-9)
+
+
+def test_a_cut_between_two_ticks_begins_at_zero(tmp_path: Path, weights: Path) -> None:
+    source = clips.clip(
+        tmp_path / "in.mkv", "-fps_mode", "passthrough", "-enc_time_base", "1/1000",
+        frames=6, size=(24, 16), codec="ffv1", video_filter="settb=1/1000,setpts=41*N",
+    )  # fmt: skip
+    run(source, tmp_path / "out.mp4", weights, start=Fraction("0.0615"),
+        encode=EncodeOptions(preset="ultrafast"))  # fmt: skip
+    times = video_times(tmp_path / "out.mp4")
+    assert times == pytest.approx(midway([0, 0.021, 0.062, 0.103, 0.144]), abs=1e-9)
 
 
 def test_sound_stays_where_it_was(tmp_path: Path, weights: Path) -> None:

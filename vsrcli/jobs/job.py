@@ -44,14 +44,12 @@ def run_job(
     info, video = plan.info, plan.info.video
     expected = expected_frames(video, info.duration, options.start, options.end)
     rate = plan.restorer.rate
-    meter = Meter(expected and rate * expected, progress)
+    meter = Meter(expected and _restored_frames(expected, rate), progress)
     with contextlib.ExitStack() as stack:
         frames = stack.enter_context(_open(plan))
         notes: list[str] = []
         warnings: list[str] = []
-        # Moments between frames lie at half ticks.
-        ticks = frames.time_base / rate
-        sink = stack.enter_context(_sink(plan, ticks, notes, warnings))
+        sink = stack.enter_context(_sink(plan, frames.time_base, notes, warnings))
         stages = run_segment(
             _begun(frames, _first_tick(plan, frames.time_base)),
             _route(plan.restorer, plan.picturing, Segment()),
@@ -59,7 +57,7 @@ def run_job(
             lambda stages: meter.update(stages.written, stages.shares),
         )
         sink.close()
-        due = rate * (stages.read - 1) + 1
+        due = _restored_frames(stages.read, rate)
         if not due == stages.written == sink.frames:
             raise OutputError(
                 f"{stages.read} frames were read but {sink.frames} of {due} written; "
@@ -77,6 +75,11 @@ def run_job(
         fps=stages.written / meter.seconds,
         stages=stages.shares,
     )
+
+
+def _restored_frames(given: int, rate: int) -> int:
+    """How many frames `given` ones become, `rate` for each but the last."""
+    return rate * (given - 1) + 1
 
 
 def _route(restorer: Restorer, picturing: Picturing, segment: Segment) -> Route[Any]:
@@ -178,7 +181,8 @@ def _movie(
             path,
             plan.container,
             plan.picturing.plan,
-            time_base=time_base,
+            # Moments between frames lie at half ticks.
+            time_base=time_base / plan.restorer.rate,
             sample_aspect_ratio=oriented_sar(aspect, video.orientation) if aspect else None,
             shift=shift,
             video=video,
