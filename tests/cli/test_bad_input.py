@@ -191,7 +191,8 @@ def test_options_that_typer_refuses_exit_with_two(vsr: Vsr, tmp_path: Path) -> N
         found = vsr("upscale", tmp_path / "in.mp4", tmp_path / "out.mp4", *words)
         assert found.code == 2
         assert found.out == ""
-        assert words[0] in found.err
+        assert found.err.startswith("vsr: ") and found.err.count("\n") == 1
+        assert words[0] in found.err and "vsr upscale --help`" in found.err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

@@ -73,6 +73,14 @@ def test_help_lists_every_verb(vsr: Vsr) -> None:
     assert vsr("--version").out == f"vsr {vsrcli.__version__}\n"
 
 
+def test_no_words_show_the_help(vsr: Vsr) -> None:
+    for words, verb in (((), "upscale"), (("weights",), "import")):
+        found = vsr(*words)
+        assert found.code == 2
+        assert "Usage" in found.out + found.err and verb in found.out + found.err
+    assert "No such command 'enlarge'; see" in vsr("enlarge").err
+
+
 def test_public_names() -> None:
     assert vsrcli.__all__ == sorted(vsrcli.__all__)
     for name in vsrcli.__all__:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -59,7 +59,8 @@ def run() -> NoReturn:
         # Not where the shell had it ignored, as it does for jobs in the background.
         signal.signal(signal.SIGINT, _interrupt)
     try:
-        app()
+        # Not standalone, where Typer draws a box around its errors.
+        code = app(standalone_mode=False)
     except VsrError as error:
         _fail(error, str(error), error.exit_code)
     except (KeyboardInterrupt, SystemExit) as error:
@@ -72,10 +73,22 @@ def run() -> NoReturn:
         sys.stdout = None
         sys.exit(1)
     except Exception as error:
+        if hasattr(error, "format_message"):  # Typer's own: its class moves between versions
+            _refuse(error)
         reason = " ".join(str(error).split()) or "no reason given"
         message = f"{type(error).__name__}: {reason} (a fault of vsr; --debug shows where)"
         _fail(error, message, 1)
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse(error: Any) -> NoReturn:
+    """End with what Typer says of the words that it was given."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    if message:  # else there were no words at all, and the help was shown
+        context = getattr(error, "ctx", None)
+        command = "vsr" if context is None else context.command_path
+        print(f"vsr: {message}; see `{command} --help`", file=sys.stderr)
+    sys.exit(error.exit_code)
 
 
 def _interrupt(*_: object) -> NoReturn:
