@@ -13,6 +13,7 @@ import vsrcli
 from vsrcli.errors import InputError, UsageError, WeightsError
 from vsrcli.ops.resize import resize
 from vsrcli.restore.restorer import Restorer, load
+from vsrcli.zoo.catalogue import catalogue
 from vsrcli.zoo.weights import load_weights
 
 
@@ -129,7 +130,7 @@ def test_public_load_is_this_one() -> None:
     assert vsrcli.load is load
 
 
-@pytest.mark.parametrize("model", ["tga-lite", "tga"])
+@pytest.mark.parametrize("model", sorted(catalogue()))
 def test_shipped_models_hold_their_precision(model: str, real_clip: torch.Tensor) -> None:
     """bf16 within 1/255 of fp32 on real frames, so `auto` never has to fall back."""
     frames = list(real_clip[:3])
@@ -141,7 +142,7 @@ def test_shipped_models_hold_their_precision(model: str, real_clip: torch.Tensor
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("model", ["tga-lite", "tga"])
+@pytest.mark.parametrize("model", sorted(catalogue()))
 def test_card_equals_cpu(model: str, real_clip: torch.Tensor) -> None:
     frames = list(real_clip[:8])
     exact = list(load(model, device="cpu", precision="fp32").stream(frames))
@@ -150,3 +151,16 @@ def test_card_equals_cpu(model: str, real_clip: torch.Tensor) -> None:
         made = [frame.cpu() for frame in restorer.stream(frames)]
         assert restorer.warnings == []
         assert max(float((a - b).abs().max()) for a, b in zip(made, exact, strict=True)) < bound
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", ["fstrn", "spmc", "stdan", "stfan"])
+def test_untrained_networks_on_a_card_equal_those_on_a_cpu(
+    name: str, tmp_path: Path, real_clip: torch.Tensor
+) -> None:
+    weights, frames = tiny_weights(tmp_path, name=name), list(real_clip[:6])
+    exact = torch.stack(list(load(name, weights, "cpu", "fp32").stream(frames)))
+    made = torch.stack(
+        [frame.cpu() for frame in load(name, weights, "cuda", "fp32").stream(frames)]
+    )
+    assert float((made - exact).abs().mean()) < 1e-4
