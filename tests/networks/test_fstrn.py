@@ -200,7 +200,9 @@ def test_copied_stream_goes_on_by_itself() -> None:
     stream.push(others)
     stream.finish()
     resumed = torch.cat((head, kept.push(frames[9:]), kept.finish()))
-    assert torch.equal(resumed, network(frames[None])[0])
+    whole = network.open()
+    uninterrupted = torch.cat((whole.push(frames[:9]), whole.push(frames[9:]), whole.finish()))
+    assert torch.equal(resumed, uninterrupted)
 
 
 @torch.no_grad()

@@ -61,12 +61,11 @@ def run() -> NoReturn:
     try:
         # Not standalone, where Typer draws a box around its errors.
         code = app(standalone_mode=False)
+        if code == INTERRUPTED:  # Typer turns an interrupt into this exit code without a word
+            raise KeyboardInterrupt
     except VsrError as error:
         _fail(error, str(error), error.exit_code)
-    except (KeyboardInterrupt, SystemExit) as error:
-        # Typer turns an interrupt into this exit code without a word.
-        if isinstance(error, SystemExit) and error.code != INTERRUPTED:
-            raise
+    except KeyboardInterrupt as error:
         _fail(error, "Interrupted; nothing was written", INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has left: there is nobody to tell.
