@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -30,3 +31,12 @@ def real_clip() -> torch.Tensor:
     """The first 12 frames of the example, (T, 3, 90, 160) in [0, 1]."""
     frames = raw_frames(EXAMPLE, "rgb24", 160, 90)[:12]
     return torch.from_numpy(frames.copy()).permute(0, 3, 1, 2) / 255
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of fetched weights, empty."""
+    monkeypatch.setenv("VSR_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "cache" / "weights"
+    folder.mkdir(parents=True)
+    return folder

@@ -11,6 +11,9 @@ from vsrcli.networks.architectures import Network
 from vsrcli.networks.tga import TGA, TGAConfig
 from vsrcli.zoo.weights import save_weights
 
+TINY_STDAN = stdan.STDANConfig(
+    features=16, embedding=24, heads=2, groups=4, encoder_groups=1, decoder_groups=1, blocks=2
+)
 TINY = TGAConfig(features=8, growth=4, intra_blocks=2, inter_blocks=1, up_features=8)
 
 
@@ -45,17 +48,7 @@ def _tiny(name: str, generator: torch.Generator) -> Network:
             network = spmc.SPMC(spmc.SPMCConfig(scale=2))
             spmc.initialize(network, generator)
         case "stdan":
-            network = stdan.STDAN(
-                stdan.STDANConfig(
-                    features=16,
-                    embedding=24,
-                    heads=2,
-                    groups=4,
-                    encoder_groups=1,
-                    decoder_groups=1,
-                    blocks=2,
-                )
-            )
+            network = stdan.STDAN(TINY_STDAN)
         case "stfan":
             network = stfan.STFAN(stfan.STFANConfig(channels=(4, 8, 8), fac_kernel=3))
         case _:

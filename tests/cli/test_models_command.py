@@ -13,14 +13,7 @@ from models import tiny_tga
 from vsrcli.zoo.models import find_model, listed_names
 from vsrcli.zoo.weights import save_weights
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of fetched weights, empty."""
-    monkeypatch.setenv("VSR_CACHE", str(tmp_path / "cache"))
-    folder = tmp_path / "cache" / "weights"
-    folder.mkdir(parents=True)
-    return folder
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def test_list(vsr: Vsr, cache: Path) -> None:

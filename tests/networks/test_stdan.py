@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from models import TINY_STDAN as TINY
 from parity import Fixture, load_fixture
 from parity_fill import clip, uniform
 from torch import Tensor
@@ -15,15 +16,6 @@ from vsrcli.networks.stdan import PUBLISHED, STDAN, STDANConfig
 from vsrcli.networks.stdan_inference import STDANInference
 from vsrcli.ops.deform import OffsetConv, Sampler
 
-TINY = STDANConfig(
-    features=16,
-    embedding=24,
-    heads=2,
-    groups=4,
-    encoder_groups=1,
-    decoder_groups=1,
-    blocks=2,
-)
 CONSTANTS = ("relative_position_index", "attn_mask")
 """Buffers of the authors' checkpoint that a map's size or nothing determines."""
 

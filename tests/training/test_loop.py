@@ -14,14 +14,14 @@ from safetensors import safe_open
 from torch import Tensor
 
 from vsrcli.errors import InputError, UsageError
-from vsrcli.networks.tga import TGA, TGAConfig
+from vsrcli.networks.tga import TGA, TGAConfig, initialize
 from vsrcli.ops.resize import resize
 from vsrcli.quality.evaluation import Clip
 from vsrcli.training.checkpoint import export, load_average
 from vsrcli.training.data.cut import SIZE
 from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.degradation import degrade
-from vsrcli.training.loop import Budget, Intervals, Training, initialize, learning_rate, train
+from vsrcli.training.loop import Budget, Intervals, Training, learning_rate, train
 from vsrcli.training.objectives import objective_of
 from vsrcli.training.recipes import RECIPES, Recipe, find_recipe
 from vsrcli.zoo.weights import load_weights

@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 from vsrcli.errors import UsageError
-from vsrcli.networks.tga import TGA, TGAConfig
-from vsrcli.training.loop import initialize
+from vsrcli.networks.tga import TGA, TGAConfig, initialize
 from vsrcli.training.widening import widen
 
 SMALL = TGAConfig(features=6, growth=4, intra_blocks=2, inter_blocks=1, up_features=8)

@@ -19,14 +19,7 @@ from vsrcli.zoo.catalogue import MODELS, catalogue
 from vsrcli.zoo.models import find_model, listed_names
 from vsrcli.zoo.weights import save_weights
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of fetched weights, empty."""
-    monkeypatch.setenv("VSR_CACHE", str(tmp_path / "cache"))
-    folder = tmp_path / "cache" / "weights"
-    folder.mkdir(parents=True)
-    return folder
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture

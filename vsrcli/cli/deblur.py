@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vsrcli.cli import job
-from vsrcli.cli.options import AllowProtocol, Debug, Json, parse_encoder_option
+from vsrcli.cli.options import AllowProtocol, Debug, Json
 
 
 def deblur(
@@ -56,41 +56,4 @@ def deblur(
     debug: Debug = False,
 ) -> None:
     """Take the motion blur out of a video; everything else of it stays."""
-    from vsrcli.jobs.options import JobOptions, TargetSize, deblurred_name
-    from vsrcli.media.encoders import EncodeOptions
-
-    options = JobOptions(
-        verb="deblur",
-        model=model,
-        weights=weights,
-        target=TargetSize(scale, height, size),
-        device=device,
-        precision=precision,
-        tile=tile,
-        scene_detection=scene_detection == "on",
-        reset_every=reset_every,
-        encode=EncodeOptions(
-            codec=codec,
-            crf=crf,
-            preset=preset,
-            pix_fmt=pix_fmt,
-            encoder_options=tuple(parse_encoder_option(text) for text in encoder_option or ()),
-            hardware="auto",
-        ),
-        audio=audio,
-        subtitles=subtitles,
-        deinterlace=deinterlace,
-        start=start,
-        end=end,
-        fps=fps,
-        overwrite=overwrite,
-        allow_protocols=tuple(allow_protocol or ()),
-    )
-    job.run(
-        source,
-        target or deblurred_name(source),
-        options,
-        dry_run=dry_run,
-        quiet=quiet,
-        as_json=as_json,
-    )
+    job.run("deblur", locals())  # all of the parameters above

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from vsrcli.cli.options import parse_ratio, parse_size, parse_tile, parse_time
+from vsrcli.cli.options import (
+    parse_encoder_option,
+    parse_ratio,
+    parse_size,
+    parse_tile,
+    parse_time,
+)
 from vsrcli.cli.progress import clock, shown_progress
 
 if TYPE_CHECKING:
     from vsrcli.jobs.options import JobOptions
     from vsrcli.jobs.report import Report
+
+
+Verb = Literal["upscale", "deblur"]
 
 
 def option(panel: str, text: str, *names: str, **more: Any) -> Any:
@@ -75,29 +85,60 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done.
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say only what fails.")]
 
 
-def run(
-    source: str,
-    target: Path,
-    options: JobOptions,
-    *,
-    dry_run: bool,
-    quiet: bool,
-    as_json: bool,
-) -> None:
-    """Do the job, or with `dry_run` only plan it, and say what was done."""
+def run(verb: Verb, given: Mapping[str, Any]) -> None:
+    """Do the job that a command was given in its parameters, by their names, and say what was
+    done; with `dry_run` only plan it."""
     from vsrcli.jobs.job import run_job
+    from vsrcli.jobs.options import deblurred_name
     from vsrcli.jobs.plan import plan_job
 
-    if dry_run:
+    options, source, quiet = _options(verb, given), given["source"], given["quiet"]
+    target = given["target"] or deblurred_name(source)
+    if given["dry_run"]:
         report = plan_job(source, target, options).report
     else:
         with shown_progress(quiet) as progress:
             report = run_job(source, target, options, progress)
-    if as_json:
+    if given["as_json"]:
         print(json.dumps(report.as_json()))
     if not quiet:
-        for line in _told(report, dry_run):
+        for line in _told(report, given["dry_run"]):
             print(line, file=sys.stderr)
+
+
+def _options(verb: Verb, given: Mapping[str, Any]) -> JobOptions:
+    from vsrcli.jobs.options import JobOptions, TargetSize
+    from vsrcli.media.encoders import EncodeOptions
+
+    fps_factor = given.get("fps_factor")
+    return JobOptions(
+        verb=verb,
+        model=given["model"],
+        weights=given["weights"],
+        target=TargetSize(given["scale"], given["height"], given["size"]),
+        device=given["device"],
+        precision=given["precision"],
+        tile=given["tile"],
+        scene_detection=given["scene_detection"] == "on",
+        fps_factor=None if fps_factor is None else 2 if fps_factor == "2" else 1,
+        reset_every=given.get("reset_every"),
+        encode=EncodeOptions(
+            codec=given["codec"],
+            crf=given["crf"],
+            preset=given["preset"],
+            pix_fmt=given["pix_fmt"],
+            encoder_options=tuple(map(parse_encoder_option, given["encoder_option"] or ())),
+            hardware="auto",
+        ),
+        audio=given["audio"],
+        subtitles=given["subtitles"],
+        deinterlace=given["deinterlace"],
+        start=given["start"],
+        end=given["end"],
+        fps=given["fps"],
+        overwrite=given["overwrite"],
+        allow_protocols=tuple(given["allow_protocol"] or ()),
+    )
 
 
 def _told(report: Report, dry_run: bool) -> list[str]:

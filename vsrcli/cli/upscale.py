@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from vsrcli.cli import job
-from vsrcli.cli.options import AllowProtocol, Debug, Json, parse_encoder_option
+from vsrcli.cli.options import AllowProtocol, Debug, Json
 
 
 def upscale(
@@ -51,33 +51,4 @@ def upscale(
     debug: Debug = False,
 ) -> None:
     """Enlarge a video together with its sound, subtitles, timing and colours."""
-    from vsrcli.jobs.options import JobOptions, TargetSize
-    from vsrcli.media.encoders import EncodeOptions
-
-    options = JobOptions(
-        model=model,
-        weights=weights,
-        target=TargetSize(scale, height, size),
-        device=device,
-        precision=precision,
-        tile=tile,
-        scene_detection=scene_detection == "on",
-        fps_factor=None if fps_factor is None else 2 if fps_factor == "2" else 1,
-        encode=EncodeOptions(
-            codec=codec,
-            crf=crf,
-            preset=preset,
-            pix_fmt=pix_fmt,
-            encoder_options=tuple(parse_encoder_option(text) for text in encoder_option or ()),
-            hardware="auto",
-        ),
-        audio=audio,
-        subtitles=subtitles,
-        deinterlace=deinterlace,
-        start=start,
-        end=end,
-        fps=fps,
-        overwrite=overwrite,
-        allow_protocols=tuple(allow_protocol or ()),
-    )
-    job.run(source, target, options, dry_run=dry_run, quiet=quiet, as_json=as_json)
+    job.run("upscale", locals())  # all of the parameters above

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from vsrcli.networks import fstrn, spmc, stfan, tga
 from vsrcli.networks.fstrn import FSTRN, FSTRNConfig
 from vsrcli.networks.fstrn_inference import FSTRNInference
 from vsrcli.networks.spmc import SPMC, SPMCConfig
@@ -36,14 +37,17 @@ class Architecture:
     inference: Callable[[Any, torch.dtype], nn.Module]
     """A trained network's fast form, which computes in the type where it can; it has the parts
     that the network's strategy calls (see `spec`)."""
+    initialize: Callable[[Any, torch.Generator], None] | None
+    """Random parameters to begin a training with; None where those that the layers draw by
+    themselves will do."""
 
 
 ARCHITECTURES = {
-    "tga": Architecture(TGAConfig, TGA, TGAInference),
-    "fstrn": Architecture(FSTRNConfig, FSTRN, FSTRNInference),
-    "spmc": Architecture(SPMCConfig, SPMC, SPMCInference),
-    "stdan": Architecture(STDANConfig, STDAN, STDANInference),
-    "stfan": Architecture(STFANConfig, STFAN, STFANInference),
+    "tga": Architecture(TGAConfig, TGA, TGAInference, tga.initialize),
+    "fstrn": Architecture(FSTRNConfig, FSTRN, FSTRNInference, fstrn.initialize),
+    "spmc": Architecture(SPMCConfig, SPMC, SPMCInference, spmc.initialize),
+    "stdan": Architecture(STDANConfig, STDAN, STDANInference, None),
+    "stfan": Architecture(STFANConfig, STFAN, STFANInference, stfan.initialize),
 }
 
 

@@ -20,15 +20,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vsrcli.networks.spec import Chunk, Spec
+from vsrcli.ops.precision import widened
 from vsrcli.ops.resize import resize
-from vsrcli.ops.ycbcr import rgb_to_luma
+from vsrcli.ops.ycbcr import LUMA_TO_RGB, rgb_to_luma
 
 UP_FEATURES = 16
 """Channels of the enlarged feature map."""
 LEAK = 0.2
 """Slope of the reference's leaky ReLUs."""
-LUMA_TO_RGB = 255 / 219
-"""What a step of video-range luma (BT.601) adds to each of R, G and B."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +203,7 @@ def residual(
         x = temporal("up", x)
     x = _shuffle(x, config.scale)
     x = time.around("last", _convolve(x, kernels["last"], stride=config.scale))
-    past, present, future = _wide(x).chunk(3, -1)
+    past, present, future = widened(x).chunk(3, -1)
     x = past[:, :-2] + present[:, 1:-1] + future[:, 2:] + kernels["last_bias"]
     if config.reference:
         x = F.leaky_relu_(x, LEAK)
@@ -283,10 +282,6 @@ def _shuffle(x: Tensor, scale: int) -> Tensor:
     batch, frames, height, width, channels = x.shape
     rows = x.reshape(batch, frames, height, width, scale, channels // scale).transpose(3, 4)
     return rows.reshape(batch, frames, scale * height, scale * width, channels // scale**2)
-
-
-def _wide(x: Tensor) -> Tensor:
-    return x if x.dtype == torch.float64 else x.float()
 
 
 def _time_in_channels(weight: Tensor) -> Tensor:

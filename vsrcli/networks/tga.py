@@ -300,6 +300,17 @@ class TGA(nn.Module):
         return bicubic_base(center) + residual.float()
 
 
+def initialize(network: TGA, generator: torch.Generator) -> None:
+    """Kaiming-normal convolutions without biases; the last one zero, so that the untrained
+    network is bicubic."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Conv3d)):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    nn.init.zeros_(network.conv3d_r3.weight)
+
+
 def _dilated(conv: nn.Conv2d, x: Tensor, dilation: int) -> Tensor:
     return F.conv2d(x, conv.weight, conv.bias, padding=dilation, dilation=dilation)
 

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from vsrcli.errors import InputError, UsageError
-from vsrcli.networks import fstrn, spmc, stfan
 from vsrcli.networks.architectures import ARCHITECTURES, Network
 from vsrcli.networks.tga import TGA
 from vsrcli.quality.evaluation import Clip, ClipScore, Trial, evaluate, trial
@@ -154,34 +153,14 @@ class Training:
         self.step, self.seconds = state["step"], state["seconds"]
 
 
-def initialize(network: TGA, generator: torch.Generator) -> None:
-    """TGA: Kaiming-normal convolutions without biases; the last one zero, so that the untrained
-    network is bicubic."""
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.Conv3d)):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-    nn.init.zeros_(network.conv3d_r3.weight)
-
-
-_INITIALIZE: dict[str, Callable[[Any, torch.Generator], None]] = {
-    "tga": initialize,
-    "fstrn": fstrn.initialize,
-    "spmc": spmc.initialize,
-    "stfan": stfan.initialize,
-}
-"""Those that do not begin with what their layers draw by themselves."""
-
-
 def untrained(recipe: Recipe, seed: int) -> Network:
     """The recipe's network at the beginning of a training, the same for equal seeds."""
-    name = recipe.architecture
+    architecture = ARCHITECTURES[recipe.architecture]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = ARCHITECTURES[name].build(recipe.network)
-    if name in _INITIALIZE:
-        _INITIALIZE[name](network, torch.Generator().manual_seed(seed))
+        network = architecture.build(recipe.network)
+    if architecture.initialize is not None:
+        architecture.initialize(network, torch.Generator().manual_seed(seed))
     return network
 
 
