@@ -26,9 +26,9 @@ from statistics import fmean
 
 from torch import Tensor
 
+from vsrcli.degradation.kernels import degrade
 from vsrcli.quality.evaluation import FRAMES, evaluate, read_clips, read_pairs, trial
 from vsrcli.restore.restorer import load
-from vsrcli.training.degradation import degrade
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from torch import Tensor
 
+from vsrcli.degradation.kernels import degrade
 from vsrcli.errors import InputError, UsageError
 from vsrcli.networks.tga import TGA, TGAConfig, initialize
 from vsrcli.ops.resize import resize
@@ -20,7 +21,6 @@ from vsrcli.quality.evaluation import Clip
 from vsrcli.training.checkpoint import export, load_average
 from vsrcli.training.data.cut import SIZE
 from vsrcli.training.data.shard import TrainingSet
-from vsrcli.training.degradation import degrade
 from vsrcli.training.loop import Budget, Intervals, Training, learning_rate, train
 from vsrcli.training.objectives import objective_of
 from vsrcli.training.recipes import RECIPES, Recipe, find_recipe

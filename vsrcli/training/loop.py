@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vsrcli.degradation.kernels import degrade
 from vsrcli.errors import InputError, UsageError
 from vsrcli.networks.architectures import ARCHITECTURES, Network
 from vsrcli.networks.tga import TGA
@@ -24,7 +25,6 @@ from vsrcli.restore.restorer import Restorer
 from vsrcli.training.checkpoint import CHECKPOINT, load_checkpoint, recipe_of, save_checkpoint
 from vsrcli.training.data.cut import SIZE
 from vsrcli.training.data.shard import TrainingSet
-from vsrcli.training.degradation import degrade
 from vsrcli.training.objectives import Objective, objective_of
 from vsrcli.training.recipes import Recipe
 from vsrcli.training.widening import widen

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from vsrcli.degradation.kernels import degrade
 from vsrcli.networks.fstrn import FSTRN
 from vsrcli.networks.spmc import SPMC
 from vsrcli.networks.stdan import STDAN
@@ -20,7 +21,6 @@ from vsrcli.ops.ycbcr import rgb_to_luma
 from vsrcli.training.blur import BlurSource
 from vsrcli.training.camera import CameraSource, flows_to_middle
 from vsrcli.training.data.shard import TrainingSet
-from vsrcli.training.degradation import degrade
 from vsrcli.training.losses import charbonnier, flow_error, warping_loss
 from vsrcli.training.recipes import Recipe
 from vsrcli.training.synthesis import ClipSource

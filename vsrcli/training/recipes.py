@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vsrcli.degradation.kernels import Degradation
 from vsrcli.errors import UsageError
 from vsrcli.networks.architectures import ARCHITECTURES
 from vsrcli.networks.fstrn import FSTRNConfig
@@ -14,7 +15,6 @@ from vsrcli.networks.stfan import LITE as STFAN_LITE
 from vsrcli.networks.stfan import STFANConfig
 from vsrcli.networks.tga import LITE as TGA_LITE
 from vsrcli.networks.tga import TGAConfig
-from vsrcli.training.degradation import Degradation
 
 NetworkConfig = TGAConfig | FSTRNConfig | SPMCConfig | STDANConfig | STFANConfig
 

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from parity import load_fixture
 
+from vsrcli.degradation.kernels import bd, bi, degrade
 from vsrcli.ops.resize import resize
-from vsrcli.training.degradation import bd, bi, degrade
 
 
 def test_bd_equals_the_reference() -> None:
