@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from parity import load_fixture
 
 from vsrcli.ops.resize import Kernel, _at_once, resize, weight_matrix
 
-KERNELS: tuple[Kernel, ...] = ("bicubic", "lanczos")
+KERNELS: tuple[Kernel, ...] = ("bilinear", "bicubic", "lanczos")
 
 
 def _direct(line: list[float], size: int, kernel: Kernel, antialias: bool) -> list[float]:
@@ -20,6 +22,8 @@ def _direct(line: list[float], size: int, kernel: Kernel, antialias: bool) -> li
 
     def weight(x: float) -> float:
         x = abs(x)
+        if kernel == "bilinear":
+            return max(0.0, 1 - x)
         if kernel == "bicubic":
             if x <= 1:
                 return 1.5 * x**3 - 2.5 * x**2 + 1
@@ -57,6 +61,49 @@ def test_equals_the_definition(kernel: Kernel, antialias: bool, source: int, tar
     down = resize(line[:, None].expand(source, 2), (target, 2), kernel, antialias)
     assert (across - expected).abs().max() < 1e-12
     assert (down - expected[:, None]).abs().max() < 1e-12
+
+
+def _imresize(picture: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    """(H, W) by the steps of MATLAB's `imresize(picture, scale)`: for each output pixel the indices
+    that its kernel may reach, counted from 1, their weights made to sum to 1, and indices beyond
+    the picture looked up in an array of mirrored ones."""
+    for axis in (0, 1):
+        length = picture.shape[axis]
+        size = math.ceil(length * scale)
+        width = 4.0 if scale >= 1 else 4.0 / scale
+        u = np.arange(1, size + 1) / scale + 0.5 * (1 - 1 / scale)
+        left = np.floor(u - width / 2)
+        indices = left[:, None] + np.arange(math.ceil(width) + 2)
+        distance = np.abs(u[:, None] - indices) * min(scale, 1)
+        near = 1.5 * distance**3 - 2.5 * distance**2 + 1
+        far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
+        weights = near * (distance <= 1) + far * ((distance > 1) & (distance <= 2))
+        weights /= weights.sum(1, keepdims=True)
+        mirrored = np.concatenate((np.arange(length), np.arange(length)[::-1]))
+        source = mirrored[(indices.astype(int) - 1) % (2 * length)]
+        lines = np.moveaxis(picture, axis, -1)
+        picture = np.moveaxis((lines[..., source] * weights).sum(-1), -1, axis)
+    return picture
+
+
+@pytest.mark.parametrize("scale", [1 / 4, 1 / 3, 1 / 2, 2.0, 3.0, 4.0])
+def test_bicubic_is_imresize(scale: float) -> None:
+    picture = 255 * torch.rand(24, 36)
+    expected = torch.from_numpy(_imresize(picture.double().numpy(), scale))
+    made = resize(picture, (expected.shape[0], expected.shape[1]))
+    assert (made - expected).abs().max() < 1e-3  # of 255
+
+
+def test_bicubic_of_a_dot() -> None:
+    """The kernel at quarters of a pixel, worked out by hand."""
+    line = torch.zeros(1, 12, dtype=torch.float64)
+    line[0, 6] = 1
+    half = torch.tensor([0, -0.01171875, 0.11328125, 0.43359375, -0.03515625, 0])
+    assert (resize(line, (1, 6))[0] - half).abs().max() < 1e-12
+    twice = resize(line, (1, 24))[0]
+    near = torch.tensor([-0.0234375, -0.0703125, 0.2265625, 0.8671875])
+    assert (twice[9:17] - torch.cat((near, near.flip(0)))).abs().max() < 1e-12
+    assert twice[:9].abs().max() == twice[17:].abs().max() == 0
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -105,3 +152,11 @@ def test_on_a_card() -> None:
     picture = torch.rand(2, 3, 18, 32)
     made = resize(picture.cuda(), (72, 128)).cpu()
     assert (made - resize(picture, (72, 128))).abs().max() < 1e-5
+
+
+def test_autocast_does_not_round_pictures() -> None:
+    planes = torch.rand(2, 12, 16)
+    expected = _at_once(planes, (48, 64), "bicubic", True)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = _at_once(planes, (48, 64), "bicubic", True)
+    assert torch.equal(found, expected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from parity import load_fixture
 
 from vsrcli.ops.warp import warp
@@ -25,6 +26,14 @@ def test_whole_pixels_are_fetched_as_they_are() -> None:
     assert torch.allclose(made[:, :, 1:, :-2], image[:, :, :-1, 2:], atol=1e-12)
     assert torch.allclose(made[:, :, 0, :-2], image[:, :, 0, 2:], atol=1e-12)
     assert torch.allclose(made[:, :, 1:, -2:], image[:, :, :-1, -1:].expand(2, 3, 5, 2), atol=1e-12)
+
+
+def test_zeros_outside() -> None:
+    """Bilinear on the picture with a border of zeros, as far as a flow leads out here."""
+    image = torch.rand(1, 2, 5, 7, dtype=torch.float64)
+    flow = 6 * torch.rand(1, 2, 5, 7, dtype=torch.float64) - 3
+    padded, still = F.pad(image, (4, 4, 4, 4)), F.pad(flow, (4, 4, 4, 4))
+    assert torch.allclose(warp(image, flow, "zeros"), warp(padded, still)[..., 4:-4, 4:-4])
 
 
 def test_a_single_pixel_stays() -> None:

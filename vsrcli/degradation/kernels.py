@@ -55,9 +55,13 @@ def bd(hr: Tensor, scale: int = 4) -> Tensor:
 
 
 def degrade(hr: Tensor, kind: Degradation, scale: int) -> Tensor:
-    """What a network gets to see: degraded, clamped to [0, 1] and rounded to 8 bits, as video is.
+    """What a network gets to see: degraded and rounded to 8 bits, as video is.
 
     `hr` (..., H, W) in [0, 1].
     """
-    low = bi(hr, scale) if kind == "bi" else bd(hr, scale)
-    return (low.clamp(0, 1) * 255).round() / 255
+    return to_eight_bits(bi(hr, scale) if kind == "bi" else bd(hr, scale))
+
+
+def to_eight_bits(x: Tensor) -> Tensor:
+    """What 8 bits can hold of it: clamped to [0, 1] and rounded to multiples of 1/255."""
+    return (x.clamp(0, 1) * 255).round() / 255

@@ -106,6 +106,7 @@ class Sampler:
         self.groups = groups
         on_cpu = x.device.type == "cpu"
         needs_graph = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        needs_graph |= torch.onnx.is_in_onnx_export()
         self.looks_up = on_cpu and not needs_graph
         self.portion = None if needs_graph else _CPU_PORTION if on_cpu else _PORTION
         if self.looks_up:

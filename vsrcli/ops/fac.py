@@ -83,6 +83,8 @@ def filter_adaptively(
     hidden = hidden.permute(0, 2, 3, 1)
     batch, height, width, _ = hidden.shape
     rows = max(1, _STRIP.get(hidden.device.type, _STRIP_ELSEWHERE) // (batch * width))
+    if torch.onnx.is_in_onnx_export():  # a graph for any height cannot count its strips
+        rows = height
     filtered, read = zip(
         *(
             _filter_strip(
@@ -120,7 +122,7 @@ def _filter_strip(
     filtered = padded.new_zeros(batch, height, width, padded.shape[-1])
     read = None
     if layer.reader_bias is not None:
-        read = layer.reader_bias.float().repeat(len(flat), 1)
+        read = layer.reader_bias.float().repeat(flat.shape[0], 1)
     for i in range(size):
         filters = F.leaky_relu_(F.linear(flat, layer.weight[i], layer.bias[i]), slope)
         if read is not None and layer.reader is not None:

@@ -1,6 +1,6 @@
-"""Separable resampling of pictures on the half-pixel grid: bicubic and Lanczos.
+"""Separable resampling of pictures on the half-pixel grid: bilinear, bicubic and Lanczos.
 
-Both follow MATLAB's `imresize`: pixel centres at half-integers, the kernel widened by the
+All follow MATLAB's `imresize`: pixel centres at half-integers, the kernel widened by the
 factor when shrinking (`antialias`), weights normalised to sum 1, and a symmetric border that
 repeats the edge pixel. Bicubic is Keys' kernel with a = -0.5 (Keys, "Cubic Convolution
 Interpolation for Digital Image Processing", 1981); Lanczos has three lobes.
@@ -14,9 +14,10 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-Kernel = Literal["bicubic", "lanczos"]
+Kernel = Literal["bilinear", "bicubic", "lanczos"]
 
 
 def resize(
@@ -27,6 +28,8 @@ def resize(
     Not differentiable. Values may leave the input's range by the kernel's overshoot.
     """
     height, width = x.shape[-2:]
+    if torch.onnx.is_in_onnx_export():
+        return enlarge(x, int(size[0]) // int(height), kernel)
     if size == (height, width):
         return x.clone()
     planes = (x if x.dtype == torch.float64 else x.float()).reshape(-1, height, width)
@@ -40,7 +43,8 @@ def _at_once(planes: Tensor, size: tuple[int, int], kernel: Kernel, antialias: b
     kind = (planes.device, planes.dtype)
     rows = _dense(planes.shape[1], size[0], kernel, antialias, *kind)
     columns = _dense(planes.shape[2], size[1], kernel, antialias, *kind)
-    return rows @ (planes @ columns.t())
+    with torch.autocast(planes.device.type, enabled=False):
+        return rows @ (planes @ columns.t())
 
 
 @lru_cache(maxsize=32)
@@ -130,6 +134,29 @@ def banded(matrix: Tensor, length: int) -> list[Band]:
     return bands
 
 
+def enlarge(x: Tensor, scale: int, kernel: Kernel = "bicubic") -> Tensor:
+    """`x` (..., H, W) -> (..., s*H, s*W) as `resize` does it, by a convolution that makes a block of
+    s x s pixels for each: a graph for pictures of any size."""
+    height, width = x.shape[-2:]
+    # From a long line, away from its ends; a block reaches as far on both sides.
+    reach = math.ceil(_KERNELS[kernel][1])
+    length, middle = 4 * reach, 2 * reach
+    taps = weight_matrix(length, scale * length, kernel)
+    taps = taps[scale * middle : scale * (middle + 1), middle - reach : middle + reach + 1]
+    weight = (taps[:, None, :, None] * taps[None, :, None, :]).flatten(0, 1)[:, None]
+    # By way of Python's numbers: a graph needs the weight, not how it was made.
+    weight = torch.tensor(weight.tolist(), device=x.device)
+    planes = x.reshape(-1, 1, height, width).float()
+    planes = _mirrored(_mirrored(planes, reach).transpose(-2, -1), reach).transpose(-2, -1)
+    made = F.pixel_shuffle(F.conv2d(planes, weight), scale)
+    return made.reshape(*x.shape[:-2], scale * height, scale * width).to(x.dtype)
+
+
+def _mirrored(x: Tensor, count: int) -> Tensor:
+    """(..., L) -> (..., L + 2*count), the edge sample repeated."""
+    return torch.cat((x[..., :count].flip(-1), x, x[..., -count:].flip(-1)), -1)
+
+
 def weight_matrix(source: int, target: int, kernel: Kernel, antialias: bool = True) -> Tensor:
     """(target, source) float64 matrix that resamples a line; each row sums to 1."""
     factor = target / source
@@ -151,6 +178,10 @@ def _mirror(index: Tensor, size: int) -> Tensor:
     return torch.minimum(index, 2 * size - 1 - index)
 
 
+def _triangle(x: Tensor) -> Tensor:
+    return (1 - x.abs()).clamp(min=0)
+
+
 def _cubic(x: Tensor) -> Tensor:
     x = x.abs()
     near = (1.5 * x - 2.5) * x * x + 1
@@ -163,6 +194,7 @@ def _lanczos3(x: Tensor) -> Tensor:
 
 
 _KERNELS: dict[Kernel, tuple[Callable[[Tensor], Tensor], float]] = {
+    "bilinear": (_triangle, 1.0),
     "bicubic": (_cubic, 2.0),
     "lanczos": (_lanczos3, 3.0),
 }

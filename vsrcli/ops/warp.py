@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def warp(image: Tensor, flow: Tensor) -> Tensor:
+def warp(image: Tensor, flow: Tensor, outside: Literal["border", "zeros"] = "border") -> Tensor:
     """`image` (N, C, H, W) read at `p + flow(p)`, flow (N, 2, H, W) in pixels, x first.
 
-    Bilinear; outside the picture its nearest edge pixel counts. Differentiable in both.
+    Bilinear; outside the picture its nearest edge pixel counts, or zero. Differentiable in both.
     """
     height, width = flow.shape[-2:]
     rows = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None]
@@ -18,4 +20,4 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     x = (columns + flow[:, 0]) * (2 / max(width - 1, 1)) - 1
     y = (rows + flow[:, 1]) * (2 / max(height - 1, 1)) - 1
     grid = torch.stack((x, y), -1)
-    return F.grid_sample(image, grid, "bilinear", "border", align_corners=True)
+    return F.grid_sample(image, grid, "bilinear", outside, align_corners=True)
