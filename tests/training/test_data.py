@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import tarfile
+import json
 import zipfile
 from pathlib import Path
 
@@ -12,47 +11,17 @@ import numpy as np
 import pytest
 import torch
 from ffmpeg import ffmpeg
+from tiny_packages import archive_with, package
 
-from vsrcli.errors import InputError
+from vsrcli.errors import FetchError, InputError
 from vsrcli.training.data import shard
 from vsrcli.training.data.cut import FRAMES, SIZE, moving_clips, shrunk_frames, still
 from vsrcli.training.data.fetch import fetch, locate, unpack
-from vsrcli.training.data.prepare import credits, prepare
-from vsrcli.training.data.sources import FILMS, STILLS, Package
-
-
-def archive_with(name: str, content: bytes) -> bytes:
-    """A gzipped tar that holds one file."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
-        entry = tarfile.TarInfo(name)
-        entry.size = len(content)
-        archive.addfile(entry, io.BytesIO(content))
-    return stream.getvalue()
-
-
-@pytest.fixture
-def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder whose `served` file a stand-in for npm hands out; `calls` counts its runs."""
-    folder = tmp_path / "registry"
-    folder.mkdir()
-    client = folder / "npm"
-    client.write_text(
-        f'#!/bin/sh\necho "$@" >> {folder}/calls\n'
-        f'[ "$1 $2" = "pack film@1.0" ] || {{ echo "no such package: $2" >&2; exit 1; }}\n'
-        f"/bin/cp {folder}/served film-1.0.tgz\n"
-    )
-    client.chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder))
-    return folder
-
-
-def package(served: bytes, name: str = "film") -> Package:
-    return Package("npm", name, "1.0", hashlib.sha256(served).hexdigest(), "MIT (LICENSE)")
+from vsrcli.training.data.sources import Package
 
 
 def test_package_is_fetched_once_and_unpacked(registry: Path, tmp_path: Path) -> None:
-    served = archive_with("package/clip.txt", b"frames")
+    served = archive_with({"package/clip.txt": b"frames"})
     (registry / "served").write_bytes(served)
     for _ in range(2):
         contents = unpack(package(served), tmp_path)
@@ -62,7 +31,7 @@ def test_package_is_fetched_once_and_unpacked(registry: Path, tmp_path: Path) ->
 
 
 def test_package_with_another_hash_is_refused(registry: Path, tmp_path: Path) -> None:
-    (registry / "served").write_bytes(archive_with("package/clip.txt", b"changed"))
+    (registry / "served").write_bytes(archive_with({"package/clip.txt": b"changed"}))
     with pytest.raises(InputError, match="SHA-256 is .*, expected"):
         unpack(package(b"what was pinned"), tmp_path)
     assert not (tmp_path / "film-1.0").exists()
@@ -71,11 +40,28 @@ def test_package_with_another_hash_is_refused(registry: Path, tmp_path: Path) ->
 def test_failures_of_the_client_are_told(
     registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(InputError, match="no such package: other@1.0"):
+    with pytest.raises(FetchError, match="no such package: other@1.0"):
         fetch(package(b"", "other"), tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match="npm is needed"):
+    with pytest.raises(FetchError, match="npm is needed"):
         fetch(package(b""), tmp_path)
+
+
+def test_wheels_are_fetched_and_unpacked_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def receive(command: list[str], folder: Path) -> Path:
+        assert command[command.index("--only-binary") + 1 :] == [":all:", "film==1.0"]
+        folder.mkdir()
+        with zipfile.ZipFile(folder / "film-1.0-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("film/clip.txt", b"frames")
+        return folder / "film-1.0-py3-none-any.whl"
+
+    monkeypatch.setattr("vsrcli.zoo.registry.receive", receive)
+    wheel = receive(["--only-binary", ":all:", "film==1.0"], tmp_path / "first")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    pinned = Package("pypi", "film", "1.0", digest, "MIT", wheel=True)
+    assert locate(unpack(pinned, tmp_path), "film/clip.txt").read_bytes() == b"frames"
 
 
 def test_file_in_a_zip_in_a_package(tmp_path: Path) -> None:
@@ -143,12 +129,26 @@ def test_set_is_read_back(tmp_path: Path) -> None:
     film = random.integers(0, 256, (2, FRAMES, SIZE, SIZE, 3), dtype=np.uint8)
     stills = [random.integers(0, 256, (5, 7, 3), dtype=np.uint8), film[0, 0]]
     assert not shard.is_whole(tmp_path)
-    shard.save(tmp_path, iter(film), iter(stills), {"film": 2})
+    page = random.integers(0, 256, (6, 8, 1), dtype=np.uint8)
+    shard.save(tmp_path, iter(film), iter(stills), {"film": 2}, iter([page]))
     data = shard.load(tmp_path)
     assert torch.equal(data.film, torch.from_numpy(film).permute(0, 1, 4, 2, 3))
     assert len(data.stills) == 2
     for image, expected in zip(data.stills, stills, strict=True):
         assert torch.equal(image, torch.from_numpy(expected).permute(2, 0, 1))
+    assert torch.equal(data.text[0], torch.from_numpy(page).permute(2, 0, 1))
+    assert len(data.on(torch.device("cpu")).text) == 1
+
+
+def test_set_from_before_there_was_text_is_read(tmp_path: Path) -> None:
+    shard.save(tmp_path, [], [np.full((4, 4, 3), 7, np.uint8)], {})
+    index = json.loads((tmp_path / "index.json").read_text())
+    del index["text"]
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    (tmp_path / "text.u8").unlink()
+    data = shard.load(tmp_path)
+    assert data.text == ()
+    assert (data.stills[0] == 7).all()
 
 
 def test_damaged_or_absent_set_is_refused(tmp_path: Path) -> None:
@@ -159,21 +159,3 @@ def test_damaged_or_absent_set_is_refused(tmp_path: Path) -> None:
     (tmp_path / "stills.u8").write_bytes(b"short")
     with pytest.raises(InputError, match="5 bytes, expected 48"):
         shard.load(tmp_path)
-
-
-def test_whole_set_is_left_alone(registry: Path, tmp_path: Path) -> None:
-    shard.save(tmp_path, [], [], {})
-    lines: list[str] = []
-    prepare(tmp_path, lines.append)
-    assert lines == [f"{tmp_path}: training set is there"]
-    assert not (registry / "calls").exists()
-
-
-def test_credits_name_every_file_author_and_licence() -> None:
-    text = credits()
-    for source in (*FILMS, *STILLS):
-        row = next(line for line in text.splitlines() if f"| {source.path} |" in line)
-        assert source.author in row
-        assert source.package.licence in row
-        assert f"{source.package.name} {source.package.version}" in row
-    assert len({source.path for source in STILLS}) >= 30

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
+from tiny_recipes import next_batch, take_step
 from torch import Tensor
 
 from vsrcli.degradation.kernels import degrade
+from vsrcli.degradation.names import parse
 from vsrcli.errors import InputError, UsageError
 from vsrcli.networks.tga import TGA, TGAConfig, initialize
 from vsrcli.ops.resize import resize
-from vsrcli.quality.evaluation import Clip
+from vsrcli.quality.clips import Clip
+from vsrcli.quality.trials import trial
 from vsrcli.training.checkpoint import export, load_average
 from vsrcli.training.data.cut import SIZE
 from vsrcli.training.data.shard import TrainingSet
-from vsrcli.training.loop import Budget, Intervals, Training, learning_rate, train
+from vsrcli.training.loop import Budget, Intervals, train
 from vsrcli.training.objectives import objective_of
-from vsrcli.training.recipes import RECIPES, Recipe, find_recipe
+from vsrcli.training.recipes import RECIPES, Recipe, Stage, find_recipe
+from vsrcli.training.state import Training, learning_rate
 from vsrcli.zoo.weights import load_weights
 
 TINY = Recipe(
@@ -64,30 +70,32 @@ def tensors(tree: object) -> list[Tensor]:
     return [leaf for branch in branches for leaf in tensors(branch)]
 
 
+@pytest.mark.parametrize("changes", [{}, {"growth": (Stage(0.3, 6, 3),), "degradation": "real"}])
 def test_resumed_training_equals_uninterrupted(
-    tmp_path: Path, data: TrainingSet, clip: Clip
+    tmp_path: Path, data: TrainingSet, clip: Clip, changes: dict[str, Any]
 ) -> None:
+    recipe = replace(TINY, **changes)
     budget = Budget(steps=6)
-    expected = train(TINY, data, tmp_path / "whole", budget, device=CPU, report=quiet)
+    expected = train(recipe, data, tmp_path / "whole", budget, device=CPU, report=quiet)
 
     parts = tmp_path / "parts"
     every_step = Intervals(validation=0)
     with pytest.raises(KeyboardInterrupt):
         train(
-            TINY,
+            recipe,
             data,
             parts,
             budget,
             clips=[clip],
             device=CPU,
             intervals=every_step,
-            report=Interruption(3),
+            report=Interruption(3 + bool(changes)),
         )
     assert load_average(parts / "checkpoint.pt")[1]["step"] == 3
-    resumed = train(TINY, data, parts, budget, device=CPU, report=quiet)
+    resumed = train(recipe, data, parts, budget, device=CPU, report=quiet)
 
     assert expected.step == resumed.step == 6
-    for part in ("network", "average", "optimizer", "generator"):
+    for part in ("network", "average", "optimizer"):
         first, second = tensors(expected.state()[part]), tensors(resumed.state()[part])
         assert len(first) == len(second) > 0
         assert all(map(torch.equal, first, second)), part
@@ -96,8 +104,9 @@ def test_resumed_training_equals_uninterrupted(
 def test_first_step_goes_down_the_gradient(data: TrainingSet) -> None:
     training = Training(TINY, CPU)
     objective = objective_of(TINY, data)
-    truth = objective.batch(2, torch.Generator().manual_seed(0), 0.5).wanted
-    training.train_step(objective, share=0.5)
+    batch = next_batch(training, objective, 0.5)
+    truth = batch.pair.wanted
+    training.train_step(objective, batch)
     # The untrained network is bicubic, so the gradient of the last bias is known: the sum of
     # e / sqrt(e^2 + eps^2) over the pixels of each of its 2x2 phases.
     error = resize(degrade(truth, "bi", 4), (32, 32)) - truth
@@ -114,7 +123,7 @@ def test_log_and_checkpoint_tell_of_the_average(
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     scores = [row for row in rows if "clips" in row]
     assert [row["step"] for row in scores] == [1, 3]
-    (score,) = training.score(training.trials([clip]))
+    (score,) = training.score([trial(clip, "upscale", lambda truth: degrade(truth, "bi", 4))])
     assert scores[-1]["gain"] == pytest.approx(score.gain, abs=1e-4)
     assert scores[-1]["clips"]["film"]["psnr"] == pytest.approx(score.psnr, abs=1e-6)
 
@@ -123,6 +132,19 @@ def test_log_and_checkpoint_tell_of_the_average(
     assert not network.training
     for name, value in training.average.state_dict().items():
         assert torch.equal(value, network.state_dict()[name]), name
+
+
+def test_everyday_video_is_validated_at_a_fixed_compression(
+    tmp_path: Path, data: TrainingSet, clip: Clip
+) -> None:
+    recipe = replace(TINY, degradation="real")
+    training = train(
+        recipe, data, tmp_path, Budget(steps=1), clips=[clip], device=CPU, report=quiet
+    )
+    first, *_, last = map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
+    assert "crf28" in first["note"]
+    (score,) = training.score([trial(clip, "upscale", parse("crf28", 4))])
+    assert last["gain"] == pytest.approx(score.gain, abs=1e-4)
 
 
 def test_exported_weights_restore_like_the_average(tmp_path: Path, data: TrainingSet) -> None:
@@ -134,8 +156,10 @@ def test_exported_weights_restore_like_the_average(tmp_path: Path, data: Trainin
     torch.testing.assert_close(network(frames), training.average(frames), rtol=0, atol=2e-3)
     with safe_open(tmp_path / "tiny.safetensors", "pt") as file:
         header = file.metadata()
-    assert (header["scale"], header["degradation"]) == ("4", "bi")
-    assert header["training"].startswith("3 steps of 2 patches of 7 frames of 8x8")
+    assert (header["scale"], header["licence"]) == ("4", "MIT")
+    assert header["degradation"].startswith("bicubic, antialiased")
+    told = r"3 steps of 2 samples of 7 frames of 8x8, 0 min on cpu \(\d+ threads\)"
+    assert re.fullmatch(told, header["training"])
 
 
 def test_training_begins_at_a_smaller_network(
@@ -172,7 +196,7 @@ def test_average_follows_weights_and_statistics(data: TrainingSet) -> None:
     expected = {key: value.clone() for key, value in training.network.state_dict().items()}
     objective = objective_of(recipe, data)
     for step in range(1, 15):
-        training.train_step(objective, 0.5)
+        take_step(training, objective, 0.5)
         decay = min(0.5, step / (step + 10))
         for key, value in training.network.state_dict().items():
             if value.is_floating_point():

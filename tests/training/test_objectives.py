@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+import math
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from tiny_recipes import TINY
+from tiny_recipes import TINY, take_step
 from torch import Tensor
 
 from vsrcli.networks.spmc import SPMC, Steps
+from vsrcli.networks.tga import TGA
 from vsrcli.ops.ycbcr import rgb_to_luma
+from vsrcli.training.batches import Batch
 from vsrcli.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from vsrcli.training.data.cut import FRAMES, SIZE
 from vsrcli.training.data.shard import TrainingSet
-from vsrcli.training.loop import Training
-from vsrcli.training.losses import charbonnier, flow_error, warping_loss
-from vsrcli.training.objectives import FlowThenFusion, Objective, Pair, objective_of
+from vsrcli.training.losses import Loss, charbonnier, difference, flow_error, warping_loss
+from vsrcli.training.objectives import FlowThenFusion, Pair, objective_of
+from vsrcli.training.recipes import Stage
+from vsrcli.training.state import Training
 
 CPU = torch.device("cpu")
-
-
-@dataclass(frozen=True)
-class SameBatch:
-    """An objective whose batches are all its first."""
-
-    objective: Objective
-    pair: Pair
-
-    def batch(self, count: int, generator: torch.Generator, share: float) -> Pair:
-        return self.pair
-
-    def loss(self, network: Any, pair: Pair, share: float) -> Tensor:
-        return self.objective.loss(network, pair, share)
 
 
 @pytest.fixture
@@ -61,8 +50,8 @@ def numbered() -> TrainingSet:
 
 def first_batch(name: str, data: TrainingSet, count: int) -> Pair:
     """From film alone."""
-    objective = objective_of(replace(TINY[name], moved_share=0), data)
-    return objective.batch(count, torch.Generator().manual_seed(1), 0.5)
+    objective = objective_of(replace(TINY[name], moved_share=0, batch=count), data)
+    return objective.batch(torch.Generator().manual_seed(1), 0.5)
 
 
 def luma_codes(pictures: Tensor) -> Tensor:
@@ -79,8 +68,8 @@ def test_loss_falls(moving: TrainingSet, name: str, share: float) -> None:
     recipe = replace(TINY[name], peak_rate=2e-3)
     training = Training(recipe, CPU)
     objective = objective_of(recipe, moving)
-    same = SameBatch(objective, objective.batch(2, training.generator, share))
-    losses = [float(training.train_step(same, share)) for _ in range(12)]
+    same = Batch(objective.batch(torch.Generator().manual_seed(0), share), share)
+    losses = [float(training.train_step(objective, same)) for _ in range(12)]
     assert np.mean(losses[-2:]) < 0.98 * losses[0], losses
 
 
@@ -125,9 +114,9 @@ def test_spmc_stages_freeze_the_other_part(
     training = Training(TINY["spmc"], CPU)
     objective = objective_of(TINY["spmc"], moving)
     for before in (0.05, 0.2):  # both parts have a momentum that must not move them on
-        training.train_step(objective, before)
+        take_step(training, objective, before)
     old = {key: value.clone() for key, value in training.network.state_dict().items()}
-    training.train_step(objective, share)
+    take_step(training, objective, share)
     moved = {
         key.split(".")[0]
         for key, value in training.network.state_dict().items()
@@ -148,7 +137,7 @@ def test_later_steps_of_spmc_count_more(moving: TrainingSet) -> None:
     recipe = replace(TINY["spmc"], charbonnier=0.0)
     objective = objective_of(recipe, moving)
     assert isinstance(objective, FlowThenFusion)
-    luma = objective.batch(2, torch.Generator().manual_seed(0), 0.5).given
+    luma = objective.batch(torch.Generator().manual_seed(0), 0.5).given
     pair = Pair(luma, torch.zeros(2, 1, 32, 32))
     network = Known(TINY["spmc"].network)
     fusion = (0.5 * 0.1 + 0.75 * 0.2 + 1.0 * 0.3) / 2.25
@@ -188,8 +177,8 @@ def test_flow_error_counts_where_the_truth_stays_inside() -> None:
 
 
 def test_first_stage_of_spmc_knows_the_flow(moving: TrainingSet) -> None:
-    objective = objective_of(TINY["spmc"], moving)
-    luma, flows = objective.batch(8, torch.Generator().manual_seed(3), 0.05)
+    objective = objective_of(replace(TINY["spmc"], batch=8), moving)
+    luma, flows = objective.batch(torch.Generator().manual_seed(3), 0.05)
     assert luma.shape == (8, 3, 1, 16, 16)
     assert flows.shape == (8, 3, 2, 16, 16)
     assert flows[:, 1].abs().max() < 1e-5
@@ -206,6 +195,59 @@ def test_charbonnier_of_known_errors() -> None:
     assert value.item() == pytest.approx((0.004 + 0.005) / 2, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    "kind, expected",
+    [
+        ("charbonnier", (math.sqrt(0.001**2 + 1e-6) + math.sqrt(0.2**2 + 1e-6)) / 2),
+        ("l1", (0.001 + 0.2) / 2),
+        ("mse", (0.001**2 + 0.2**2) / 2),
+        # Half the square over delta, and beyond it the error without half of delta.
+        ("huber", (0.5 * 0.001**2 / (4 / 255) + 0.2 - 0.5 * 4 / 255) / 2),
+    ],
+)
+def test_losses_of_known_errors(kind: Loss, expected: float) -> None:
+    value = difference(torch.tensor([0.501, 0.3]), torch.full((2,), 0.5), kind, 1e-3)
+    assert value.item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_recipes_choose_the_loss(moving: TrainingSet) -> None:
+    class Black(TGA):
+        """Restores nothing."""
+
+        def forward(self, frames: Tensor) -> Tensor:
+            return torch.zeros(len(frames), 1, 3, 32, 32)
+
+    recipe = replace(TINY["tga"], loss="mse")
+    pair = Pair(torch.zeros(2, 7, 3, 8, 8), torch.full((2, 3, 32, 32), 0.25))
+    loss = objective_of(recipe, moving).loss(Black(recipe.network), pair, 0.5)
+    assert loss.item() == pytest.approx(0.25**2)
+
+
+def test_samples_grow_in_stages(moving: TrainingSet) -> None:
+    recipe = replace(TINY["fstrn"], growth=(Stage(0.25, 4, 6), Stage(0.5, 6, 5)))
+    objective = objective_of(recipe, moving)
+    for share, batch, side in ((0.0, 6, 4), (0.24, 6, 4), (0.25, 5, 6), (0.5, 2, 8), (1.0, 2, 8)):
+        pair = objective.batch(torch.Generator().manual_seed(0), share)
+        assert pair.given.shape == (batch, FRAMES, 1, side, side)
+        assert pair.wanted.shape == (batch, FRAMES, 1, 4 * side, 4 * side)
+
+
+@pytest.mark.parametrize("name", ["tga", "fstrn"])
+def test_everyday_video_is_made_of_the_truth(moving: TrainingSet, name: str) -> None:
+    recipe = replace(TINY[name], degradation="real", batch=6, patch=24)
+    objective = objective_of(recipe, moving)
+    first, again = (objective.batch(torch.Generator().manual_seed(1), 0.5) for _ in range(2))
+    assert all(map(torch.equal, first, again))
+    plain = objective_of(replace(recipe, degradation="bi"), moving)
+    given, wanted = plain.batch(torch.Generator().manual_seed(1), 0.5)
+    assert torch.equal(first.wanted, wanted)
+    assert first.given.shape == given.shape
+    compressed, small, other = first.given.flatten(), given.flatten(), given.roll(1, 0).flatten()
+    likeness = torch.corrcoef(torch.stack((compressed, small, other)))[0]
+    assert 0.8 < likeness[1] < 0.9999
+    assert likeness[2] < 0.5
+
+
 def test_luma_of_the_objectives_is_video_range() -> None:
     white = rgb_to_luma(torch.ones(1, 3, 2, 2))
     torch.testing.assert_close(white, torch.full((1, 1, 2, 2), 235 / 255))
@@ -218,11 +260,11 @@ def test_resumed_training_goes_on_to_the_bit(moving: TrainingSet, name: str) -> 
     objective = objective_of(TINY[name], moving)
     whole = Training(TINY[name], CPU)
     for share in shares:
-        whole.train_step(objective, share)
+        take_step(whole, objective, share)
 
     begun = Training(TINY[name], CPU)
     for share in shares[:2]:
-        begun.train_step(objective, share)
+        take_step(begun, objective, share)
     stored = io.BytesIO()
     torch.save(begun.state(), stored)
     stored.seek(0)
@@ -230,7 +272,7 @@ def test_resumed_training_goes_on_to_the_bit(moving: TrainingSet, name: str) -> 
     resumed = Training(TINY[name], CPU, seed=5)
     resumed.restore(torch.load(stored, weights_only=True))
     for share in shares[2:]:
-        resumed.train_step(objective, share)
+        take_step(resumed, objective, share)
 
     assert resumed.step == whole.step
     for part in ("network", "average"):
@@ -245,10 +287,10 @@ def test_trains_on_a_card(moving: TrainingSet, name: str, tmp_path: Path) -> Non
     training = Training(TINY[name], card)
     objective = objective_of(TINY[name], moving.on(card))
     for share in (0.05, 0.2, 0.8):
-        assert torch.isfinite(training.train_step(objective, share))
+        assert torch.isfinite(take_step(training, objective, share))
     save_checkpoint(training.state(), tmp_path / CHECKPOINT)
     resumed = Training(TINY[name], card)
     resumed.restore(load_checkpoint(tmp_path / CHECKPOINT))
-    assert torch.isfinite(resumed.train_step(objective, 0.9))
+    assert torch.isfinite(take_step(resumed, objective, 0.9))
     for key, value in resumed.average.state_dict().items():
         assert value.isfinite().all(), key

@@ -29,7 +29,7 @@ def photograph(height: int, width: int, seed: int) -> Tensor:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A set of six moving clips and two stills, one of odd size."""
+    """A set of six moving clips, two stills, one of odd size, and a page of text."""
     folder = tmp_path_factory.mktemp("set")
     film = []
     for index in range(CLIPS):
@@ -38,7 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         film.append(torch.stack(frames).permute(0, 2, 3, 1).numpy())
     stills = [photograph(height, width, 10).permute(1, 2, 0).numpy()
               for height, width in ((200, 300), (151, 99))]  # fmt: skip
-    shard.save(folder, film, stills, {})
+    page = (photograph(64, 64, 20)[0] > 140).to(torch.uint8).numpy()[..., None] * 255
+    shard.save(folder, film, stills, {}, [page])
     (folder / "CREDITS.md").write_text("by nobody\n")
     return folder
 
@@ -58,6 +59,8 @@ def test_packed_set_looks_like_the_whole(folder: Path, tmp_path: Path) -> None:
         assert psnr(found, expected) > 40
     for found, expected in zip(packed.stills, whole.stills, strict=True):
         assert psnr(found, expected) > 40
+    assert len(packed.text) == 1
+    assert torch.equal(packed.text[0], whole.text[0])
     with zipfile.ZipFile(tmp_path / "set.zip") as archive:
         assert archive.read("CREDITS.md") == b"by nobody\n"
 
@@ -72,7 +75,9 @@ def test_size_is_kept_by_leaving_out_film_evenly(folder: Path, tmp_path: Path) -
         names = [name for name in archive.namelist() if name.startswith("film")]
     assert names == ["film/0000.mkv", "film/0004.mkv", "film/0002.mkv"][: len(names)]
     assert 2 <= len(names) < CLIPS
-    assert lines == [f"{tmp_path}/small.zip: {len(names)} of {CLIPS} film clips, 2 stills"]
+    assert lines == [
+        f"{tmp_path}/small.zip: {len(names)} of {CLIPS} film clips, 2 stills, 1 pages of text"
+    ]
     assert len(pack.load(tmp_path / "small.zip").film) == len(names)
 
 
@@ -83,7 +88,7 @@ def test_equal_sets_give_equal_files(folder: Path, tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_when_the_stills_do_not_fit(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="do not hold the stills"):
+    with pytest.raises(InputError, match="do not hold the stills and"):
         pack.write(folder, tmp_path / "set.zip", 9000)
     with pytest.raises(InputError, match="holds no training set"):
         pack.write(tmp_path, tmp_path / "set.zip", 2**20)

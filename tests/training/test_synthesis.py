@@ -1,68 +1,12 @@
-"""Clips made from film and photographs."""
+"""Clips made from film, photographs and text."""
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from vsrcli.training.data.cut import FRAMES, SIZE
 from vsrcli.training.data.shard import TrainingSet
-from vsrcli.training.synthesis import ClipSource, camera_path, render
-
-RAMP_ERROR = 0.05
-"""torch's cubic kernel (a = -0.75) draws a ramp up to 3/64 of a pixel off."""
-
-
-def affine(scale: float = 1.0, x: float = 0.0, y: float = 0.0) -> torch.Tensor:
-    return torch.tensor([[scale, 0, x], [0, scale, y], [0, 0, 1.0]])
-
-
-@pytest.fixture
-def ramp() -> torch.Tensor:
-    """(1, 2, 65, 65): channel 0 is x, channel 1 is y, in pixels from the center."""
-    line = torch.arange(65.0) - 32
-    return torch.stack((line.expand(65, 65), line[:, None].expand(65, 65)))[None]
-
-
-def test_sub_pixel_motion_moves_a_ramp_by_that_much(ramp: torch.Tensor) -> None:
-    path = torch.stack([affine(x=0.25 * t, y=-0.6 * t) for t in range(4)])[None]
-    seen = render(ramp, path, 16)
-    assert seen.shape == (1, 4, 2, 16, 16)
-    line = torch.arange(16.0) - 7.5
-    for t in range(4):
-        expected_x = (line + 0.25 * t).expand(16, 16)
-        expected_y = (line - 0.6 * t)[:, None].expand(16, 16)
-        torch.testing.assert_close(seen[0, t, 0], expected_x, rtol=0, atol=RAMP_ERROR)
-        torch.testing.assert_close(seen[0, t, 1], expected_y, rtol=0, atol=RAMP_ERROR)
-
-
-def test_zoom_and_tilt_follow_the_homography(ramp: torch.Tensor) -> None:
-    tilted = torch.tensor([[1.2, 0, 0], [0, 1.2, 0], [0.01, 0, 1]])
-    seen = render(ramp, torch.stack((affine(1.5), tilted))[None], 16)
-    line = torch.arange(16.0) - 7.5
-    torch.testing.assert_close(seen[0, 0, 0], (1.5 * line).expand(16, 16), rtol=0, atol=RAMP_ERROR)
-    expected = (1.2 * line / (1 + 0.01 * line)).expand(16, 16)
-    torch.testing.assert_close(seen[0, 1, 0], expected, rtol=0, atol=RAMP_ERROR)
-
-
-def test_whole_pixel_positions_keep_the_picture() -> None:
-    picture = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0))
-    path = torch.stack((affine(), affine(x=3, y=-2)))[None]
-    seen = render(picture, path, 16)
-    torch.testing.assert_close(seen[0, 0], picture[0, :, 12:28, 12:28], rtol=0, atol=1e-5)
-    torch.testing.assert_close(seen[0, 1], picture[0, :, 10:26, 15:31], rtol=0, atol=1e-5)
-
-
-def test_cameras_move_smoothly_and_stay_near() -> None:
-    path = camera_path(500, 128, torch.Generator().manual_seed(1))
-    assert path.shape == (500, FRAMES, 3, 3)
-    zoom = path[:, :, :2, :2].det().sqrt()
-    assert zoom.min() > 0.8
-    assert zoom.max() < 1.55
-    # Pixels of the photograph from frame to frame: mostly few, often a fraction of one.
-    steps = path[:, :, :2, 2].diff(dim=1).norm(dim=-1)
-    assert 0.1 < (steps < 1).float().mean() < 0.6
-    assert (steps > 12).float().mean() < 0.05
+from vsrcli.training.synthesis import ClipSource
 
 
 def still_set() -> TrainingSet:
@@ -102,3 +46,23 @@ def test_equal_generators_give_equal_batches() -> None:
     assert not torch.equal(first, source.batch(6, torch.Generator().manual_seed(10)))
     assert first.min() >= 0
     assert first.max() <= 1
+
+
+def test_some_clips_get_text_and_the_others_stay_as_they_are() -> None:
+    plain = still_set()
+    page = torch.zeros(1, 300, 300, dtype=torch.uint8)
+    page[:, ::2] = 255
+    lettered = TrainingSet(plain.film, plain.stills, (page,))
+
+    def drawn(data: TrainingSet, share: float) -> torch.Tensor:
+        random = torch.Generator().manual_seed(3)
+        return ClipSource(data, 64, 0.5, share).batch(40, random)
+
+    without = drawn(plain, 0.3)
+    assert torch.equal(drawn(lettered, 0), without)
+    some = drawn(lettered, 0.3)
+    changed = (some != without).flatten(1).any(1)
+    assert 5 <= changed.sum() <= 20
+    assert some.min() >= 0
+    assert some.max() <= 1
+    assert (drawn(lettered, 1) != without).flatten(1).any(1).all()

@@ -12,10 +12,11 @@ from tiny_recipes import TINY
 
 from vsrcli.cli.train import train
 from vsrcli.errors import InputError, UsageError, VsrError
-from vsrcli.training import loop, recipes
+from vsrcli.training import recipes
 from vsrcli.training.checkpoint import load_average
 from vsrcli.training.data import shard
 from vsrcli.training.data.cut import FRAMES, SIZE
+from vsrcli.training.state import Training
 from vsrcli.zoo.weights import load_weights
 
 
@@ -66,8 +67,12 @@ def test_from_footage_by_a_pack_to_weights(
     train(out=out, export=tmp_path / "weights.safetensors")
     begun = tmp_path / "begun"
     start = tmp_path / "weights.safetensors"
-    train("tiny", data=footage, out=begun, steps=1, start=start, device="cpu")
+    changes = {"grow": [f"0.5:{TINY[name].patch // 2}:1"], "loss": "huber"}
+    train("tiny", data=footage, out=begun, steps=1, start=start, device="cpu", **changes)
     assert load_weights(start).spec.network == name
+    state = load_average(begun / "checkpoint.pt")[1]
+    assert state["recipe"].growth == (recipes.Stage(0.5, TINY[name].patch // 2, 1),)
+    assert (state["recipe"].loss, state["begun_at"]) == ("huber", "weights")
 
 
 def test_interrupted_training_says_how_to_go_on(
@@ -76,7 +81,7 @@ def test_interrupted_training_says_how_to_go_on(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop.Training, "train_step", interrupted)
+    monkeypatch.setattr(Training, "train_step", interrupted)
     monkeypatch.setitem(recipes.RECIPES, "tiny", TINY["fstrn"])
     with pytest.raises(VsrError, match="goes on from the checkpoint in .*run") as stopped:
         train("tiny", data=footage, out=tmp_path / "run", steps=1, device="cpu")
@@ -94,10 +99,14 @@ def test_command_says_what_is_wrong(footage: Path, tmp_path: Path) -> None:
         train("fstrn", data=footage, out=out, steps=1, minutes=1)
     with pytest.raises(UsageError, match="choose one of tga-lite, tga, fstrn, spmc-x2"):
         train("spmc", data=footage, out=out, steps=1)
-    with pytest.raises(InputError, match="name the blurred file"):
+    with pytest.raises(InputError, match="x_sharp"):
         train("stfan", data=footage, out=out, steps=1, validation=[tmp_path / "clip.mkv"])
     with pytest.raises(UsageError, match="multiple of 1 up to 48"):
         train("fstrn", data=footage, out=out, steps=1, patch=64, device="cpu")
+    with pytest.raises(UsageError, match="'0.4:24' is not SHARE:PATCH:BATCH"):
+        train("fstrn", data=footage, out=out, steps=1, grow=["0.4:24"])
+    with pytest.raises(UsageError, match="Unknown loss 'l2'; choose one of charbonnier, l1, mse"):
+        train("fstrn", data=footage, out=out, steps=1, loss="l2")
     with pytest.raises(InputError, match="no pack of training footage"):
         train("fstrn", data=Path(__file__), out=out, steps=1, device="cpu")
     with pytest.raises(InputError, match="holds no training set"):

@@ -1,13 +1,20 @@
-"""Recipes of networks small enough for tests."""
+"""Recipes of networks small enough for tests, and steps of them."""
 
 from __future__ import annotations
+
+from contextlib import closing
+
+from torch import Tensor
 
 from vsrcli.networks.fstrn import FSTRNConfig
 from vsrcli.networks.spmc import SPMCConfig
 from vsrcli.networks.stdan import STDANConfig
 from vsrcli.networks.stfan import STFANConfig
 from vsrcli.networks.tga import TGAConfig
+from vsrcli.training.batches import Batch, batches
+from vsrcli.training.objectives import Objective
 from vsrcli.training.recipes import Recipe
+from vsrcli.training.state import Training
 
 _STDAN = STDANConfig(
     features=16, embedding=24, heads=2, groups=4, encoder_groups=1, decoder_groups=1, blocks=2
@@ -33,3 +40,15 @@ TINY = {
         batch=2,
     ),
 }
+
+
+def next_batch(training: Training, objective: Objective, share: float) -> Batch:
+    """What the training's next step is made with at that share of its budget."""
+    device = training.device
+    with closing(batches(objective, training.seed, training.step, lambda _: share, device)) as made:
+        return next(made)
+
+
+def take_step(training: Training, objective: Objective, share: float) -> Tensor:
+    """A step at that share of the budget; its loss."""
+    return training.train_step(objective, next_batch(training, objective, share))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vsrcli.cli.interrupted import Interrupted
+from vsrcli.cli.job import option
 from vsrcli.cli.options import Debug
-from vsrcli.errors import UsageError, VsrError
+from vsrcli.errors import UsageError
 
+if TYPE_CHECKING:
+    from vsrcli.training.losses import Loss
+    from vsrcli.training.recipes import Stage
 
-class TrainingInterrupted(VsrError):
-    """A training that was stopped and can be gone on with."""
-
-    exit_code = 130
+_RECIPE = "Recipe (kept by resumed runs)"
 
 
 def train(
@@ -26,6 +29,14 @@ def train(
     prepare: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Fetch the training footage into FOLDER and stop."),
+    ] = None,
+    keep_out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="For --prepare: stop if the footage has any of these clips, or of a folder of "
+            "them; repeatable.",
+        ),
     ] = None,
     data: Annotated[
         Path | None,
@@ -50,13 +61,18 @@ def train(
         float | None, typer.Option(help="Time to train in all, resumed runs included.")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps in all, instead of a time.")] = None,
-    patch: Annotated[
-        int | None, typer.Option(help="Side of the network's input; kept by resumed runs.")
+    patch: Annotated[int | None, option(_RECIPE, "Side of the network's input.")] = None,
+    batch: Annotated[int | None, option(_RECIPE, "Samples a step.")] = None,
+    grow: Annotated[
+        list[str] | None,
+        option(
+            _RECIPE,
+            "Until SHARE of the time this patch and batch instead, such as 0.4:24:64; repeatable.",
+            metavar="SHARE:PATCH:BATCH",
+        ),
     ] = None,
-    batch: Annotated[int | None, typer.Option(help="Samples a step; kept by resumed runs.")] = None,
-    rate: Annotated[
-        float | None, typer.Option(help="Highest learning rate; kept by resumed runs.")
-    ] = None,
+    rate: Annotated[float | None, option(_RECIPE, "Highest learning rate.")] = None,
+    loss: Annotated[str | None, option(_RECIPE, "charbonnier, l1, mse or huber.")] = None,
     validation: Annotated[
         list[Path] | None,
         typer.Option(
@@ -66,9 +82,21 @@ def train(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    compiled: Annotated[
+        bool | None,
+        typer.Option(
+            "--compile/--no-compile",
+            help="Whether torch compiles the network first; by default on CUDA, if there is time.",
+            show_default=False,
+        ),
+    ] = None,
     export: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the weights of --out's checkpoint and stop."),
+    ] = None,
+    curve: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw --out's log, a PNG or SVG picture, and stop."),
     ] = None,
     debug: Debug = False,
 ) -> None:
@@ -80,7 +108,7 @@ def train(
     if prepare is not None:
         from vsrcli.training.data.prepare import prepare as fetch
 
-        fetch(prepare, report)
+        fetch(prepare, report, keep_out or [])
     elif pack is not None:
         if data is None:
             raise UsageError("vsr train --pack needs --data, the footage to pack")
@@ -93,10 +121,16 @@ def train(
         from vsrcli.training.checkpoint import export as write_weights
 
         write_weights(out, export)
+    elif curve is not None:
+        from vsrcli.quality.plot import check_plot
+        from vsrcli.training.curve import draw
+
+        check_plot(curve, "--curve")
+        draw(out, curve)
     elif model is None or data is None or (minutes is None) == (steps is None):
         raise UsageError("vsr train needs a model, --data, and one of --minutes and --steps")
     else:
-        from vsrcli.quality.evaluation import read_clips, read_pairs
+        from vsrcli.quality.clips import read_clips, read_pairs
         from vsrcli.restore.device import find_device
         from vsrcli.training.checkpoint import choose_recipe
         from vsrcli.training.data import pack as packed
@@ -105,17 +139,47 @@ def train(
         from vsrcli.training.loop import train as run
         from vsrcli.zoo.weights import load_weights
 
-        recipe = choose_recipe(model, out, patch=patch, batch=batch, peak_rate=rate)
+        growth = tuple(_stage(text) for text in grow) if grow else None
+        changes = {"patch": patch, "batch": batch, "growth": growth, "peak_rate": rate}
+        recipe = choose_recipe(model, out, **changes, loss=_loss(loss))
         files = validation or []
         deblurs = recipe.degradation == "blur"
         clips = read_pairs(files) if deblurs else read_clips(files, recipe.scale)
         budget = Budget(minutes=minutes, steps=steps)
         where = find_device(device)
         footage = packed.load(data) if data.is_file() else shard.load(data)
-        begin = None if start is None else load_weights(start)
         try:
-            run(recipe, footage, out, budget, clips=clips, device=where, start=begin, report=report)
+            run(
+                recipe,
+                footage,
+                out,
+                budget,
+                clips=clips,
+                device=where,
+                start=None if start is None else load_weights(start),
+                start_name="" if start is None else start.stem,
+                compiled=compiled,
+                report=report,
+            )
         except KeyboardInterrupt:
-            raise TrainingInterrupted(
+            raise Interrupted(
                 f"Interrupted; the same command goes on from the checkpoint in {out}"
             ) from None
+
+
+def _stage(text: str) -> Stage:
+    """The stage of a training out of `0.4:24:64`."""
+    from vsrcli.training.recipes import Stage
+
+    match = re.fullmatch(r"(\d*\.?\d+):(\d+):(\d+)", text)
+    if not match:
+        raise UsageError(f"{text!r} is not SHARE:PATCH:BATCH, such as 0.4:24:64")
+    return Stage(float(match[1]), int(match[2]), int(match[3]))
+
+
+def _loss(name: str | None) -> Loss | None:
+    from vsrcli.training.losses import LOSSES
+
+    if name is not None and name not in LOSSES:
+        raise UsageError(f"Unknown loss {name!r}; choose one of {', '.join(LOSSES)}")
+    return name

@@ -14,18 +14,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vsrcli.degradation.blur import GAMMA
+from vsrcli.degradation.kernels import to_eight_bits
 from vsrcli.training.data.shard import TrainingSet
-from vsrcli.training.synthesis import (
-    LAYER_SHARE,
-    covered,
-    homographies,
-    layer,
-    regions,
-    render,
-    varied,
-)
+from vsrcli.training.motion import covered, homographies, regions, render
+from vsrcli.training.synthesis import LAYER_SHARE, layer, varied
 
-GAMMA = 2.2
 _EXPOSURE = (0.5, 0.9)
 """Share of the time between two frames for which the shutter is open."""
 _SUB_FRAMES = (7, 25)
@@ -55,7 +49,7 @@ class BlurSource:
         region = round(_ZOOM[1] * self.size) + _MARGIN
         back = Moving(
             torch.arange(count),
-            regions(self.data, count, region, generator),
+            regions(self.data.stills, count, region, generator),
             Motion.draw(count, self.size, generator),
         )
         layers = [back]
@@ -73,7 +67,7 @@ class BlurSource:
         there = torch.Generator(blurred.device).manual_seed(seed)
         noise = torch.randn(blurred.shape, generator=there, device=blurred.device)
         noisy = blurred + sigma.to(blurred.device) * noise
-        blurred = (noisy.clamp(0, 1) * 255).round() / 255
+        blurred = to_eight_bits(noisy)
         pairs = varied(torch.stack((blurred, sharp), 1), generator)
         return pairs[:, 0], pairs[:, 1]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vsrcli.training.data.cut import FRAMES
 from vsrcli.training.data.shard import TrainingSet
-from vsrcli.training.synthesis import camera_path, region_side, regions, render
+from vsrcli.training.motion import camera_path, region_side, regions, render
 
 _LONGEST_STRIDE = 3
 """Frames are up to three apart, so that there is motion enough to be seen."""
@@ -29,7 +29,7 @@ class CameraSource:
         stride = torch.randint(1, _LONGEST_STRIDE + 1, (count, 1), generator=generator)
         frames = FRAMES // 2 + stride * torch.tensor([-1, 0, 1])
         path = camera_path(count, self.size, generator)[torch.arange(count)[:, None], frames]
-        pictures = regions(self.data, count, region_side(self.size), generator)
+        pictures = regions(self.data.stills, count, region_side(self.size), generator)
         clips = render(pictures, path, self.size).clamp(0, 1)
         return clips, path.to(clips.device)
 

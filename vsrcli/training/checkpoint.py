@@ -10,10 +10,12 @@ import torch
 
 from vsrcli.errors import InputError
 from vsrcli.networks.architectures import ARCHITECTURES, Network
-from vsrcli.training.recipes import Recipe, find_recipe
+from vsrcli.training.recipes import DEGRADATIONS, Recipe, Stage, find_recipe
 from vsrcli.zoo.weights import save_weights
 
 CHECKPOINT = "checkpoint.pt"
+_LICENCE = "MIT"
+"""Of all that is trained by these recipes; `data.sources` has nothing that forbids it."""
 
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:
@@ -35,10 +37,12 @@ def recipe_of(state: dict[str, Any]) -> Recipe:
     """The recipe of a checkpoint."""
     # The first checkpoints, all of TGA, do not say what they are of.
     config = ARCHITECTURES[state.get("architecture", "tga")].config
-    return Recipe(**{**state["recipe"], "network": config(**state["recipe"]["network"])})
+    fields = state["recipe"]
+    growth = tuple(Stage(**stage) for stage in fields.get("growth", ()))
+    return Recipe(**{**fields, "network": config(**fields["network"]), "growth": growth})
 
 
-def choose_recipe(name: str, run: Path, **changes: float | None) -> Recipe:
+def choose_recipe(name: str, run: Path, **changes: object) -> Recipe:
     """The recipe of the training in folder `run`, if there is one, else the recipe called `name`;
     with those of its fields changed that are not None.
 
@@ -55,8 +59,7 @@ def choose_recipe(name: str, run: Path, **changes: float | None) -> Recipe:
 
 
 def load_average(path: Path) -> tuple[Network, dict[str, Any]]:
-    """The averaged network of a checkpoint, in evaluation mode, and its `recipe`, `step` and
-    `seconds`.
+    """The averaged network of a checkpoint, in evaluation mode, and the rest of its state.
 
     Raises InputError if there is no such file.
     """
@@ -64,21 +67,32 @@ def load_average(path: Path) -> tuple[Network, dict[str, Any]]:
     recipe = recipe_of(state)
     network = ARCHITECTURES[recipe.architecture].build(recipe.network)
     network.load_state_dict(state["average"])
-    return network.eval(), {"recipe": recipe, "step": state["step"], "seconds": state["seconds"]}
+    return network.eval(), {**state, "recipe": recipe}
 
 
 def export(run: Path, target: Path) -> None:
-    """Write the averaged network of the training in folder `run` as a weights file."""
-    network, facts = load_average(run / CHECKPOINT)
-    recipe: Recipe = facts["recipe"]
-    save_weights(
-        target,
-        network,
-        {
-            "recipe": recipe.name,
-            "scale": str(recipe.scale),
-            "degradation": recipe.degradation,
-            "training": f"{facts['step']} steps of {recipe.batch} patches of {recipe.frames} "
-            f"frames of {recipe.patch}x{recipe.patch}, {facts['seconds'] / 60:.0f} minutes",
-        },
-    )
+    """Write the averaged network of the training in folder `run` as a weights file, which says
+    what it was trained for and how long."""
+    network, state = load_average(run / CHECKPOINT)
+    recipe: Recipe = state["recipe"]
+    description = {
+        "recipe": recipe.name,
+        "scale": str(recipe.scale),
+        "degradation": DEGRADATIONS[recipe.degradation],
+        "training": _history(recipe, state),
+        "licence": _LICENCE,
+    }
+    save_weights(target, network, description)
+
+
+def _history(recipe: Recipe, state: dict[str, Any]) -> str:
+    """How a network was trained, in words."""
+    parts = [f"begun at {state['begun_at']}"] if state.get("begun_at") else []
+    samples = f"{recipe.batch} samples of {recipe.frames} frames of {recipe.patch}x{recipe.patch}"
+    growing = ", smaller ones at first" if recipe.growth else ""
+    loss = "" if recipe.loss == "charbonnier" else f", {recipe.loss} loss"
+    parts.append(f"{state['step']:,} steps of {samples}{growing}{loss}")
+    # Checkpoints of the first versions do not say where they were trained.
+    places = state.get("seconds_on") or {"cpu": state["seconds"]}
+    parts += [f"{seconds / 60:.0f} min on {device}" for device, seconds in places.items()]
+    return ", ".join(parts)

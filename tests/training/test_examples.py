@@ -1,0 +1,78 @@
+"""The scripts around training, run as users run them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from tiny_recipes import TINY
+
+from vsrcli.training.checkpoint import CHECKPOINT, export, save_checkpoint
+from vsrcli.training.data import shard
+from vsrcli.training.data.cut import FRAMES, SIZE
+from vsrcli.training.state import Training
+from vsrcli.zoo.catalogue import Entry, catalogue
+from vsrcli.zoo.weights import load_weights, read_header, verify
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def run(script: str, *words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "examples" / script), *map(str, words)]
+    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def test_shipped_catalogue_is_what_the_files_say() -> None:
+    for entry in catalogue().values():
+        header = read_header(entry.path)
+        for key in ("network", "degradation", "training", "licence"):
+            assert getattr(entry, key) == header[key], (entry.name, key)
+        verify(entry)
+
+
+def test_catalogue_is_written_from_exported_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for recipe, name in ((TINY["spmc"], "spmc-x2"), (TINY["fstrn"], "fstrn"), (TINY["tga"], "tga")):
+        (tmp_path / name).mkdir()
+        state = Training(recipe, torch.device("cpu")).state()
+        save_checkpoint(state, tmp_path / name / CHECKPOINT)
+        export(tmp_path / name, tmp_path / f"{name}.safetensors")
+    (tmp_path / "catalogue.json").write_text('{"tga": {}, "gone": {}}')
+    done = run("update_catalogue.py", tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "catalogue.json").read_text())
+    assert list(rows) == ["tga", "fstrn", "spmc-x2"]
+    monkeypatch.setattr("vsrcli.zoo.catalogue.weights_folder", lambda: tmp_path)
+    for name, row in rows.items():
+        entry = Entry(name=name, **row)
+        verify(entry)
+        assert entry.model == ("spmc" if name == "spmc-x2" else "")
+        assert entry.scale == (2 if name == "spmc-x2" else 4)
+        with safe_open(entry.path, "pt") as file:
+            assert entry.training == file.metadata()["training"]
+
+
+def test_trainings_side_by_side(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)
+    clip = pixels[None, :SIZE, :SIZE].repeat(FRAMES, 0)
+    shard.save(data, [clip], [pixels], {})
+    good = "fstrn --steps 1 --patch 4 --batch 1 --data data --device cpu"
+    done = run("train_side_by_side.py", "2", good, "tga --data data", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "fstrn: done" in done.stdout
+    assert "tga: failed with code 2" in done.stdout
+    assert "one of --minutes and --steps" in done.stdout
+    weights = tmp_path / "runs" / "fstrn.safetensors"
+    assert load_weights(weights).spec.network == "fstrn"
+    assert read_header(weights)["training"].startswith("1 steps of 1 samples")
+    assert not (tmp_path / "runs" / "tga.safetensors").exists()
