@@ -5,6 +5,7 @@
     ├── InputError          the input cannot be read, or must not be
     ├── OutputError         the output cannot be written
     ├── WeightsError        weights are missing, damaged, or of another network
+    ├── FetchError          a package does not come from its registry
     └── DeviceError         the device is absent or out of memory
 
 The message is one line: what is wrong, the value, and what to do about it.
@@ -35,6 +36,10 @@ class OutputError(VsrError):
 
 class WeightsError(VsrError):
     """Weights that are missing, damaged, or of another network."""
+
+
+class FetchError(VsrError):
+    """A package that does not come from its registry."""
 
 
 class DeviceError(VsrError):

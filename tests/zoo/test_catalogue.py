@@ -66,6 +66,14 @@ def test_a_model_without_weights_says_how_to_get_some(three_scales: None) -> Non
     assert "stdan" in model_names()
 
 
+def test_a_published_model_says_which_command_fetches_it() -> None:
+    with pytest.raises(
+        WeightsError, match="weights of basicvsr-reds .*fetch basicvsr-reds` brings"
+    ):
+        find_entry("basicvsr-reds")
+    assert network_of("basicvsr-reds") == "basicvsr"
+
+
 def test_fetched_weights_are_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VSR_CACHE", str(tmp_path))
     assert "tga-official" not in model_names()

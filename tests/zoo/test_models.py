@@ -14,7 +14,7 @@ from models import TINY, tiny, tiny_tga
 from safetensors.torch import save_file
 
 from vsrcli.errors import UsageError, WeightsError
-from vsrcli.networks.spec import Groups
+from vsrcli.networks.spec import Bidirectional, Groups
 from vsrcli.zoo.catalogue import MODELS, catalogue
 from vsrcli.zoo.models import find_model, listed_names
 from vsrcli.zoo.weights import save_weights
@@ -42,10 +42,17 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "spmc-x4": {**entry, "file": "x4.safetensors", "scale": 4},
     }
     (folder / "catalogue.json").write_text(json.dumps(rows))
-    monkeypatch.setattr("vsrcli.zoo.catalogue.weights_folder", lambda: folder)
+    for user in ("catalogue", "models"):
+        monkeypatch.setattr(f"vsrcli.zoo.{user}.weights_folder", lambda: folder)
     catalogue.cache_clear()
     yield folder
     catalogue.cache_clear()
+
+
+def write_scores(path: Path, model: str, rows: list[dict[str, object]]) -> None:
+    """What `vsr eval` writes, as far as it is read."""
+    report = {"models": {model: {}}, "clips": [{"name": "sea", "rows": rows}]}
+    path.write_text(json.dumps(report))
 
 
 def test_every_model_is_listed_once() -> None:
@@ -63,11 +70,28 @@ def test_shipped_weights_tell_of_themselves() -> None:
     assert model.flop == pytest.approx(1293e9, rel=1e-3)
     assert model.header["licence"] == "MIT" and "BI" in model.header["degradation"]
     assert model.file_hash() == catalogue()["tga"].sha256
-    clips = json.loads(model.path.with_suffix(".json").read_text())["clips"]  # type: ignore[union-attr]
-    gains = [clip["psnr"] - clip["plain_psnr"] for clip in clips]
-    assert model.gain == pytest.approx(sum(gains) / len(gains))
+    report = json.loads(model.path.with_suffix(".json").read_text())  # type: ignore[union-attr]
+    (mean,) = [row for row in report["mean"] if row["model"] == "tga"]
+    assert model.gain == pytest.approx(mean["gain"], abs=1e-5)
+    assert report["models"]["tga"]["sha256"] == model.file_hash()
     assert any("vsr weights fetch tga" in line for line in model.advice)
     assert find_model("tga-lite").parameters < model.parameters / 5
+
+
+def test_scores_of_given_and_new_frames(shipped: Path) -> None:
+    names = ("bicubic", "lanczos", "spmc-x2")
+    rows = [
+        {"model": name, "part": part, "psnr_y": 10 * i + j, "ssim_y": i / 10}
+        for i, name in enumerate(names)
+        for j, part in enumerate(("given", "new"))
+    ]
+    write_scores(shipped / "x2.json", "spmc-x2", rows)
+    model = find_model("spmc-x2")
+    assert [asdict(score) for score in model.scores] == [
+        {"name": "sea given", "psnr": 20, "ssim": 0.2, "plain_psnr": 0, "plain_ssim": 0.0},
+        {"name": "sea new", "psnr": 21, "ssim": 0.2, "plain_psnr": 1, "plain_ssim": 0.0},
+    ]
+    assert model.gain == 20
 
 
 def test_fetched_weights_tell_of_themselves(cache: Path) -> None:
@@ -79,6 +103,29 @@ def test_fetched_weights_tell_of_themselves(cache: Path) -> None:
     assert model.parameters == sum(p.numel() for p in network.parameters())
     assert model.header["degradation"] == "BD"
     assert model.gain is None and model.entry is None
+
+
+def test_published_weights_tell_of_themselves_before_they_are_fetched(
+    cache: Path, shipped: Path
+) -> None:
+    model = find_model("basicvsr-bd")
+    assert (model.weights, model.path, model.gain) == ("online", None, None)
+    assert model.parameters == 6_291_311
+    assert model.spec.strategy == Bidirectional(30, 15, 64)
+    assert model.header["licence"] == "Apache-2.0"
+    assert "(BD)" in model.header["degradation"] and "Vimeo-90K" in model.header["training"]
+    assert "`vsr weights fetch basicvsr-bd`" in model.advice[0]
+    rows = [
+        {"model": name, "part": "all", "psnr_y": value, "ssim_y": 0.9}
+        for name, value in (("bicubic", 28.5), ("basicvsr-bd", 30.0))
+    ]
+    write_scores(shipped / "basicvsr-bd.json", "basicvsr-bd", rows)
+    assert find_model("basicvsr-bd").gain == 1.5
+
+    save_weights(cache / "basicvsr-bd.safetensors", tiny_tga(), model.header)
+    fetched = find_model("basicvsr-bd")
+    assert (fetched.weights, fetched.gain) == ("fetched", 1.5)
+    assert fetched.header.items() >= model.header.items()
 
 
 def test_weights_are_not_loaded(cache: Path) -> None:

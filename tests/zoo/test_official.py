@@ -177,6 +177,16 @@ def test_stdan_without_its_constants(tmp_path: Path) -> None:
     assert all(torch.equal(own[key], fixture.state[key]) for key in own)
 
 
+def test_basicvsr_as_its_authors_save_it(tmp_path: Path) -> None:
+    """In torch's old format, under the key of their training framework."""
+    fixture = load_fixture("basicvsr")
+    path = tmp_path / "BasicVSR.pth"
+    torch.save({"params": fixture.state}, path, _use_new_zipfile_serialization=False)
+    own = import_checkpoint("basicvsr", path).state_dict()
+    assert len(own) == 316
+    assert all(torch.equal(own[key], value) for key, value in fixture.state.items())
+
+
 @pytest.mark.parametrize(("network", "why"), [("spmc", "TensorFlow"), ("fstrn", "ever published")])
 def test_networks_whose_authors_left_nothing_to_import(
     network: str, why: str, tmp_path: Path
@@ -185,7 +195,7 @@ def test_networks_whose_authors_left_nothing_to_import(
         import_checkpoint(network, tmp_path / "any.pb")
 
 
-@pytest.mark.parametrize("network", ["tga", "stdan", "stfan"])
+@pytest.mark.parametrize("network", ["tga", "stdan", "stfan", "basicvsr"])
 def test_a_checkpoint_of_another_network(network: str, tmp_path: Path) -> None:
     other = "stfan" if network != "stfan" else "tga"
     path = _plain(load_fixture(other).state, tmp_path)

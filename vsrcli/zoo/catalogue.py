@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vsrcli.errors import UsageError, WeightsError
 from vsrcli.zoo.cache import cached_weights
-from vsrcli.zoo.published import ELSEWHERE
+from vsrcli.zoo.published import ELSEWHERE, published_model
 
 BASELINES = ("bicubic", "lanczos")
 """Models that need no weights."""
@@ -22,6 +22,9 @@ MODELS = {
     "spmc": "spmc",
     "stdan": "stdan",
     "stfan": "stfan",
+    "basicvsr": "basicvsr",
+    "basicvsr-bd": "basicvsr",
+    "basicvsr-reds": "basicvsr",
 }
 """The models that have weights, and the network of each."""
 
@@ -103,6 +106,8 @@ def find_entry(name: str, scale: Fraction | None = None) -> Entry:
     network = network_of(name)
     entries = [e for e in catalogue().values() if name in (e.name, e.model)]
     if not entries:
+        if checkpoint := published_model(name):
+            raise WeightsError(f"The weights of {name} are not in the cache. {checkpoint.offer}")
         raise WeightsError(
             f"No weights of {name} are shipped yet; with some, give --weights. {ELSEWHERE[network]}"
         )

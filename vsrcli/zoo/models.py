@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
@@ -23,8 +23,9 @@ from vsrcli.zoo.catalogue import (
     find_entry,
     model_names,
     network_of,
+    weights_folder,
 )
-from vsrcli.zoo.published import ELSEWHERE, PUBLISHED
+from vsrcli.zoo.published import ELSEWHERE, PUBLISHED, Published, published_model
 from vsrcli.zoo.weights import build_network, configuration, read_header
 
 PICTURE = (320, 180)
@@ -49,14 +50,16 @@ class Model:
 
     name: str
     spec: Spec
-    weights: Literal["shipped", "fetched", "none", "not needed"]
+    weights: Literal["shipped", "fetched", "online", "none", "not needed"]
+    """online: a command fetches them, see `advice`."""
     parameters: int = 0
     flop: float | None = None
     """Of an output frame, for input of `PICTURE`; see `flop_per_frame`. None for the baselines."""
     path: Path | None = None
     """The weights file."""
     header: Mapping[str, str] = field(default_factory=dict)
-    """What the weights file says of itself: degradation, training, licence and the like."""
+    """What the weights file says of itself, or will say once it is fetched: degradation, training,
+    licence and the like."""
     entry: Entry | None = None
     """Of shipped weights."""
     scores: tuple[Score, ...] = ()
@@ -117,8 +120,11 @@ def find_model(name: str) -> Model:
     if name in (cached := cached_weights()):
         path = cached[name]
         header, network = _described(path)
-        return Model(name, network.spec, "fetched", *_size(network), path, header)
+        scores = _scores_of_published(name)
+        return Model(name, network.spec, "fetched", *_size(network), path, header, scores=scores)
     network_name = network_of(name)
+    if checkpoint := published_model(name):
+        return _online(checkpoint)
     try:
         entry = find_entry(name)
     except WeightsError as error:
@@ -139,6 +145,21 @@ def find_model(name: str) -> Model:
     )
 
 
+def _online(checkpoint: Published) -> Model:
+    """A published model that is not in the cache, of which the catalogue knows what its file will
+    say."""
+    network = build_network(checkpoint.network, {}).eval()
+    return Model(
+        checkpoint.model,
+        network.spec,
+        "online",
+        *_size(network),
+        header=checkpoint.description,
+        scores=_scores_of_published(checkpoint.model),
+        advice=(checkpoint.offer,),
+    )
+
+
 def _described(path: Path) -> tuple[dict[str, str], Network]:
     """The header of a weights file, and an untrained network of its configuration."""
     header = read_header(path)
@@ -152,11 +173,27 @@ def _size(network: Network) -> tuple[int, float]:
 
 
 def _scores(path: Path) -> tuple[Score, ...]:
-    """Those that `examples/measure_quality.py` wrote."""
+    """Those that `vsr eval` wrote of one model on each clip; given and new frames apart."""
     if not path.exists():
         return ()
-    clips = json.loads(path.read_text(encoding="utf-8"))["clips"]
-    return tuple(Score(**{part.name: clip[part.name] for part in fields(Score)}) for clip in clips)
+    report = json.loads(path.read_text(encoding="utf-8"))
+    (name,) = report["models"]
+    scores = []
+    for clip in report["clips"]:
+        rows = {(row["model"], row["part"]): row for row in clip["rows"]}
+        without_model = clip["rows"][0]["model"]
+        for (model, part), row in rows.items():
+            if model == name:
+                plain = rows[without_model, part]
+                label = clip["name"] if part == "all" else f"{clip['name']} {part}"
+                values = (each[key] for each in (row, plain) for key in ("psnr_y", "ssim_y"))
+                scores.append(Score(label, *values))
+    return tuple(scores)
+
+
+def _scores_of_published(name: str) -> tuple[Score, ...]:
+    """Those shipped of a published model; of other weights in the cache nothing is known."""
+    return _scores(weights_folder() / f"{name}.json") if published_model(name) else ()
 
 
 def _official(network: str) -> tuple[str, ...]:
@@ -164,8 +201,5 @@ def _official(network: str) -> tuple[str, ...]:
     if network in ELSEWHERE:
         return (ELSEWHERE[network],)
     return tuple(
-        f"The authors' {checkpoint.name} comes with `vsr weights fetch {checkpoint.name}` "
-        f"(licence: {checkpoint.licence or 'none stated'}) and is then {checkpoint.model}"
-        for checkpoint in PUBLISHED.values()
-        if checkpoint.network == network
+        checkpoint.offer for checkpoint in PUBLISHED.values() if checkpoint.network == network
     )

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vsrcli.errors import UsageError, VsrError, WeightsError
 from vsrcli.networks.architectures import Network
+from vsrcli.networks.basicvsr import BasicVSR
 from vsrcli.networks.stdan import STDAN
 from vsrcli.networks.stfan import STFAN, bgr_to_rgb
 from vsrcli.networks.tga import PUBLISHED, PUBLISHED_DILATED, TGA
@@ -70,6 +71,12 @@ def _tga(official: Mapping[str, Tensor], source: str) -> TGA:
     return network
 
 
+def _basicvsr(official: Mapping[str, Tensor], source: str) -> BasicVSR:
+    network = BasicVSR()
+    load_state(network, official, source)
+    return network
+
+
 def _stdan(official: Mapping[str, Tensor], source: str) -> STDAN:
     """The constants among the parameters are for one picture size; ours makes them when needed."""
     network = STDAN()
@@ -89,6 +96,7 @@ def _stfan(official: Mapping[str, Tensor], source: str) -> STFAN:
 
 _IMPORTERS: dict[str, Callable[[Mapping[str, Tensor], str], Network]] = {
     "tga": _tga,
+    "basicvsr": _basicvsr,
     "stdan": _stdan,
     "stfan": _stfan,
 }

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from vsrcli.errors import WeightsError
 from vsrcli.networks.architectures import ARCHITECTURES, Network
-from vsrcli.zoo.catalogue import Entry
+from vsrcli.zoo.cache import cached_weights
+from vsrcli.zoo.catalogue import Entry, find_entry
 
 _HEADER_KEYS = ("network", "config")
 
@@ -67,6 +69,24 @@ def load_weights(path: Path, expected_network: str | None = None) -> Network:
     network = build_network(name, configuration(header, path))
     load_state(network, state, str(path))
     return network.eval()
+
+
+def find_weights(name: str, weights: Path | None = None, scale: Fraction | None = None) -> Path:
+    """The weights file of a model, or of the path of one: `weights` if given, else what is in the
+    cache or shipped under the name, for this scale if there are several.
+
+    Raises UsageError for an unknown name, WeightsError when there is no file of it or a shipped one
+    is damaged.
+    """
+    if weights is not None:
+        return weights
+    if Path(name).suffix == ".safetensors":
+        return Path(name)
+    if name in (cached := cached_weights()):
+        return cached[name]
+    entry = find_entry(name, scale)
+    verify(entry)
+    return entry.path
 
 
 def load_entry(entry: Entry) -> Network:
