@@ -231,7 +231,7 @@ def test_a_fault_of_our_own_is_one_line(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("two\nlines")
 
-    monkeypatch.setattr("vsrcli.jobs.picture_route._to_frame", broken)
+    monkeypatch.setattr("vsrcli.jobs.picture_route._to_planes", broken)
     source = clips.clip(tmp_path / "in.mp4", frames=3)
     found = vsr("upscale", source, tmp_path / "out.mp4", *LANCZOS, "--pix-fmt", "yuv444p")
     assert found.code == 1

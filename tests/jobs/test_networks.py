@@ -16,7 +16,7 @@ from vsrcli.errors import UsageError, WeightsError
 from vsrcli.media.encoders import EncodeOptions
 
 LOSSLESS = EncodeOptions(codec="ffv1")
-SCALES = {"tga": 4, "fstrn": 4, "spmc": 2, "stfan": 1}
+SCALES = {"tga": 4, "fstrn": 4, "spmc": 2, "stfan": 1, "basicvsr": 4}
 
 
 def restore(name: str, source: Path, target: Path, weights: Path, **options):  # type: ignore[no-untyped-def]
@@ -50,7 +50,7 @@ def test_file_to_file_equals_the_network_on_the_whole_clip(name: str, tmp_path: 
         assert np.abs(found.astype(int) - frames).mean() > 1, "the network must do something"
 
 
-@pytest.mark.parametrize("name", ["fstrn", "spmc", "stdan", "stfan"])
+@pytest.mark.parametrize("name", ["fstrn", "spmc", "stdan", "stfan", "basicvsr"])
 @pytest.mark.parametrize(("frames", "size"), [(1, "16x16"), (2, "6x4"), (3, "2x2")])
 def test_short_clips_of_small_frames(name: str, frames: int, size: str, tmp_path: Path) -> None:
     """Fewer frames than the network wants at once, smaller ones than its size multiple."""

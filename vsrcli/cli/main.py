@@ -10,12 +10,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import vsrcli
-from vsrcli.cli import deblur, models, probe, train, upscale, weights
+from vsrcli.cli import bench, deblur, models, probe, train, upscale, weights
+from vsrcli.cli.eval import evaluate
+from vsrcli.cli.interrupted import INTERRUPTED
 from vsrcli.cli.options import DEBUG
 from vsrcli.errors import VsrError
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells count it."""
 
 app = typer.Typer(
     name="vsr",
@@ -27,6 +26,8 @@ app = typer.Typer(
 )
 app.command("upscale")(upscale.upscale)
 app.command("deblur")(deblur.deblur)
+app.command("eval")(evaluate)
+app.command("bench")(bench.bench)
 app.command("models")(models.models)
 app.command("probe")(probe.probe)
 app.command("train")(train.train)

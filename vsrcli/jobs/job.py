@@ -50,13 +50,15 @@ def run_job(
         notes: list[str] = []
         warnings: list[str] = []
         sink = stack.enter_context(_sink(plan, frames.time_base, notes, warnings))
+        route = _route(plan.restorer, plan.picturing, Segment())
         stages = run_segment(
             _begun(frames, _first_tick(plan, frames.time_base)),
-            _route(plan.restorer, plan.picturing, Segment()),
+            route,
             sink,
             lambda stages: meter.update(stages.written, stages.shares),
         )
-        sink.close()
+        with route.clocks["encode"]:  # encoders hold many frames back until the end
+            sink.close()
         due = _restored_frames(stages.read, rate)
         if not due == stages.written == sink.frames:
             raise OutputError(
@@ -74,6 +76,7 @@ def run_job(
         seconds=meter.seconds,
         fps=stages.written / meter.seconds,
         stages=stages.shares,
+        work=stages.seconds,
     )
 
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
+from vsrcli.jobs.clock import clocks_for
 from vsrcli.jobs.route import Picturing, Segment
 from vsrcli.media.color import alpha_of, from_rgb, to_rgb
 from vsrcli.media.encoders import EncoderPlan
@@ -41,6 +42,7 @@ class PictureRoute:
         self._restorer = restorer
         self._picturing = picturing
         self._segment = segment
+        self.clocks = clocks_for(restorer.device)
         # Resampling gains nothing from a second thread, and takes it from a busy encoder.
         self.threads = 1 if restorer.scale is None else None
 
@@ -48,12 +50,16 @@ class PictureRoute:
         """The picture on the model's device, and the rest of the frame."""
         color, orientation = self._picturing.color, self._picturing.orientation
         device = self._restorer.device
-        planes = [torch.from_numpy(plane).to(device, non_blocking=True) for plane in frame.planes]
-        rgb = to_rgb(planes, frame.format, color)
-        alpha = alpha_of(planes, frame.format) if self._picturing.plan.format.alpha else None
-        if alpha is not None:
-            alpha = orient(alpha[None], orientation)
-        return orient(rgb, orientation), Rest(frame.pts, frame.time_base, frame.duration, alpha)
+        with self.clocks["upload"]:
+            planes = [
+                torch.from_numpy(plane).to(device, non_blocking=True) for plane in frame.planes
+            ]
+        with self.clocks["to_rgb"]:
+            rgb = orient(to_rgb(planes, frame.format, color), orientation)
+            alpha = alpha_of(planes, frame.format) if self._picturing.plan.format.alpha else None
+            if alpha is not None:
+                alpha = orient(alpha[None], orientation)
+        return rgb, Rest(frame.pts, frame.time_base, frame.duration, alpha)
 
     def restore(self, items: Iterable[Pictured]) -> Iterator[Pictured]:
         """The restored pictures of the segment, each with its own time."""
@@ -73,7 +79,13 @@ class PictureRoute:
 
     def finish(self, item: Pictured) -> Frame:
         """The picture in the output's size, colours and format."""
-        return _to_frame(*item, self._picturing.plan)
+        plan = self._picturing.plan
+        with self.clocks["from_rgb"]:
+            planes = _to_planes(*item, plan)
+        with self.clocks["download"]:
+            samples = tuple(plane.cpu().numpy() for plane in planes)
+        rest = item[1]
+        return Frame(samples, plan.format, rest.pts, rest.time_base, rest.duration)
 
 
 def _same(restored: Iterator[Tensor], rests: deque[Rest]) -> Iterator[tuple[Tensor, Rest, int]]:
@@ -109,12 +121,10 @@ def _halved(rest: Rest, pts: int, duration: int, alpha: Tensor | None) -> Rest:
     return Rest(pts, rest.time_base / 2, duration, alpha)
 
 
-def _to_frame(picture: Tensor, rest: Rest, plan: EncoderPlan) -> Frame:
+def _to_planes(picture: Tensor, rest: Rest, plan: EncoderPlan) -> tuple[Tensor, ...]:
     size = (plan.height, plan.width)
     alpha = None if rest.alpha is None else _sized(rest.alpha, size)[0]
-    planes = from_rgb(_sized(picture, size), plan.format, plan.color, alpha)
-    samples = tuple(plane.cpu().numpy() for plane in planes)
-    return Frame(samples, plan.format, rest.pts, rest.time_base, rest.duration)
+    return from_rgb(_sized(picture, size), plan.format, plan.color, alpha)
 
 
 def _sized(picture: Tensor, size: tuple[int, int]) -> Tensor:

@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import torch
 
 from vsrcli.jobs.channel import Channel, Stopped
+from vsrcli.jobs.clock import STAGES, Clock
 from vsrcli.jobs.route import Item, Route
 from vsrcli.media.frame import Frame
 from vsrcli.media.writer import FrameSink
+
+Made = TypeVar("Made")
 
 _DECODED_AHEAD = 3
 _RESTORED_AHEAD = 2
 """Frames waiting between the stages: enough to overlap, few enough for 4K pictures as floats."""
 
 
-@dataclass
 class Stages:
-    """Seconds each stage has worked, waiting not counted, and frames through it."""
+    """How long each step has worked, waiting not counted, and the frames through them."""
 
-    seconds: dict[str, float] = field(
-        default_factory=lambda: {"decode": 0.0, "restore": 0.0, "encode": 0.0}
-    )
-    read: int = 0
-    written: int = 0
+    def __init__(self, clocks: Mapping[str, Clock]) -> None:
+        self._clocks = clocks
+        self.read = 0
+        self.written = 0
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Of each step."""
+        return {step: clock.seconds for step, clock in self._clocks.items()}
 
     @property
     def shares(self) -> dict[str, float]:
         """Each stage's part of all the work, adding up to 1."""
-        total = sum(self.seconds.values()) or 1.0
-        return {name: value / total for name, value in self.seconds.items()}
+        seconds = self.seconds
+        total = sum(seconds.values()) or 1.0
+        return {
+            stage: sum(seconds[step] for step in steps) / total for stage, steps in STAGES.items()
+        }
 
 
 def run_segment(
@@ -47,23 +55,24 @@ def run_segment(
     Memory does not grow with the number of frames. `progress` is called after each frame written,
     from another thread. Any stage's exception ends the others and is raised here.
     """
-    stages = Stages()
+    clocks = route.clocks
+    stages = Stages(clocks)
     decoded: Channel[Item] = Channel(_DECODED_AHEAD)
     restored: Channel[Item] = Channel(_RESTORED_AHEAD)
     failures: list[BaseException] = []
 
     def decode() -> None:
-        for frame in _clocked(iter(source), stages, "decode"):
-            with _Clock(stages, "decode"):
-                item = route.prepare(frame)
+        for frame in _clocked(iter(source), clocks["decode"]):
+            item = route.prepare(frame)
             stages.read += 1
             decoded.put(item)
         decoded.finish()
 
     def encode() -> None:
         for item in restored:
-            with _Clock(stages, "encode"):
-                sink.write(route.finish(item))
+            frame = route.finish(item)
+            with clocks["encode"]:
+                sink.write(frame)
             stages.written += 1
             progress(stages)
 
@@ -93,7 +102,7 @@ def run_segment(
         thread.start()
     torch.set_num_threads(route.threads or torch_threads)
     try:
-        _restore(route, decoded, restored, stages)
+        _restore(route, decoded, restored)
         restored.finish()
         threads[-1].join()
     except Stopped:
@@ -110,50 +119,28 @@ def run_segment(
     return stages
 
 
-def _restore(
-    route: Route[Item], decoded: Channel[Item], restored: Channel[Item], stages: Stages
-) -> None:
-    waited = 0.0
+def _restore(route: Route[Item], decoded: Channel[Item], restored: Channel[Item]) -> None:
+    clock = route.clocks["restore"]
 
     def items() -> Iterator[Item]:
-        nonlocal waited
         source = iter(decoded)
         while True:
-            started = time.perf_counter()
+            clock.stop()
             item = next(source, None)
-            waited += time.perf_counter() - started
+            clock.start()
             if item is None:
                 return
             yield item
 
-    results = route.restore(items())
-    while True:
-        started, waited = time.perf_counter(), 0.0
-        result = next(results, None)
-        stages.seconds["restore"] += time.perf_counter() - started - waited
-        if result is None:
-            return
+    for result in _clocked(route.restore(items()), clock):
         restored.put(result)
 
 
-class _Clock:
-    """Adds the time spent inside the block to a stage."""
-
-    def __init__(self, stages: Stages, stage: str) -> None:
-        self._seconds = stages.seconds
-        self._stage = stage
-
-    def __enter__(self) -> None:
-        self._started = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._seconds[self._stage] += time.perf_counter() - self._started
-
-
-def _clocked(frames: Iterator[Frame], stages: Stages, stage: str) -> Iterator[Frame]:
+def _clocked(items: Iterator[Made], clock: Clock) -> Iterator[Made]:
+    """The items, `clock` running while the next one is made."""
     while True:
-        with _Clock(stages, stage):
-            frame = next(frames, None)
-        if frame is None:
+        with clock:
+            item = next(items, None)
+        if item is None:
             return
-        yield frame
+        yield item

@@ -13,6 +13,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from vsrcli.jobs.clock import clocks_for
 from vsrcli.jobs.route import Picturing, Segment
 from vsrcli.media.chroma import Site, enlarge, reduce, sites
 from vsrcli.media.color import store_codes
@@ -51,6 +52,7 @@ class PlaneRoute:
     """Bands are too small to share, and a busy encoder wants the other cores."""
 
     def __init__(self, kernel: Kernel, picturing: Picturing, segment: Segment) -> None:
+        self.clocks = clocks_for(torch.device("cpu"))
         self._kernel = kernel
         self._picturing = picturing
         self._segment = segment

@@ -94,6 +94,8 @@ class Report:
     fps: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
     """Each stage's part of the work, adding up to 1."""
+    work: dict[str, float] = field(default_factory=dict)
+    """Seconds that each step of the stages worked, or waited for its codec; see `clock.STEPS`."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values; the keys are the fields."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from vsrcli.jobs.clock import Clock
 from vsrcli.media.encoders import EncoderPlan
 from vsrcli.media.frame import ColorSpec, Frame, PixelFormat
 from vsrcli.media.geometry import Orientation
@@ -46,6 +47,9 @@ class Route(Protocol[Item]):
 
     threads: int | None
     """Threads that torch should use in `restore`; None for as many as it likes."""
+    clocks: dict[str, Clock]
+    """One for each of `clock.STEPS`. The route runs those of the steps inside `prepare` and
+    `finish`; a route that has no such step leaves its clock alone."""
 
     def prepare(self, frame: Frame) -> Item:
         """A decoded frame as `restore` takes it; called beside the decoder."""
