@@ -1,8 +1,10 @@
-"""The video codecs that vsr writes: what it knows of them beyond what libav tells."""
+"""The video codecs: what vsr knows of them beyond what libav tells."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from av import Codec as Decoder
 
 from vsrcli.media.frame import ChromaLocation
 
@@ -88,3 +90,12 @@ CODECS = {
     ),
 }  # fmt: skip
 """By the names that `--codec` takes."""
+
+_FOR_EDITING = frozenset(("prores", "prores_raw", "dnxhd", "cfhd", "jpeg2000"))
+"""Lossy by name, but made so that nobody sees it."""
+
+
+def leaves_marks(codec: str) -> bool:
+    """Whether pictures from this codec, by libav's name, show the marks of everyday compression:
+    blocks, ringing, lost texture."""
+    return codec not in _FOR_EDITING and Decoder(codec, "r").lossy

@@ -107,8 +107,10 @@ def read_picture(file: Path) -> Picture:
     context.options = {"max_pixels": str(MAX_PIXELS)}
     if codec == "exr":
         context.options = {**context.options, "apply_trc": "iec61966_2_1"}
+    # Decoders read up to 64 bytes beyond a packet's end, which must be zeros.
+    padded = memoryview(file.read_bytes() + bytes(64))
     try:
-        images = context.decode(Packet(file.read_bytes())) + context.decode(None)
+        images = context.decode(Packet(cast(bytes, padded[:-64]))) + context.decode(None)
     except av.FFmpegError as error:
         raise InputError(
             f"{file}: cannot be decoded; it is damaged, too large or of an unusual kind"
