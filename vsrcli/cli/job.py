@@ -19,6 +19,7 @@ from vsrcli.cli.options import (
     parse_time,
 )
 from vsrcli.cli.progress import clock, shown_progress
+from vsrcli.cli.weights_fetch import fetch_at_first_use
 
 if TYPE_CHECKING:
     from vsrcli.jobs.options import JobOptions
@@ -97,6 +98,7 @@ def run(verb: Verb, given: Mapping[str, Any]) -> None:
     if given["dry_run"]:
         report = plan_job(source, target, options).report
     else:
+        fetch_at_first_use(options.model, options.weights)
         with shown_progress(quiet) as progress:
             report = run_job(source, target, options, progress)
     if given["as_json"]:

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_SSIM_RADIUS = 5
+SSIM_SIDE = 11
+"""Pixels: the side of SSIM's window, and of the smallest picture that it takes."""
 _SSIM_SIGMA = 1.5
 
 
@@ -26,13 +27,13 @@ def psnr_y(first: Tensor, second: Tensor, border: int = 0) -> Tensor:
     Infinite for equal pictures.
     """
     error = (luma(first.clamp(0, 1)) - luma(second.clamp(0, 1))) ** 2
-    return 10 * torch.log10(255**2 / _inside(error, border).mean((-2, -1)))
+    return 10 * torch.log10(255**2 / inside(error, border).mean((-2, -1)))
 
 
 def psnr(first: Tensor, second: Tensor, border: int = 0) -> Tensor:
     """RGB PSNR in dB of pictures (..., 3, H, W) without `border` pixels on each side: (...)."""
     error = (first.double().clamp(0, 1) - second.double().clamp(0, 1)) ** 2
-    return 10 * torch.log10(1 / _inside(error, border).mean((-3, -2, -1)))
+    return 10 * torch.log10(1 / inside(error, border).mean((-3, -2, -1)))
 
 
 def ssim_y(first: Tensor, second: Tensor, border: int = 0) -> Tensor:
@@ -41,8 +42,8 @@ def ssim_y(first: Tensor, second: Tensor, border: int = 0) -> Tensor:
     Wang et al., "Image Quality Assessment", 2004: an 11x11 Gaussian window of sigma 1.5, only
     windows that lie wholly inside.
     """
-    x = _inside(luma(first.clamp(0, 1)), border)
-    y = _inside(luma(second.clamp(0, 1)), border)
+    x = inside(luma(first.clamp(0, 1)), border)
+    y = inside(luma(second.clamp(0, 1)), border)
     mean_x, mean_y = _blur(x), _blur(y)
     variance_x = _blur(x * x) - mean_x**2
     variance_y = _blur(y * y) - mean_y**2
@@ -54,12 +55,13 @@ def ssim_y(first: Tensor, second: Tensor, border: int = 0) -> Tensor:
     return similarity.mean((-2, -1))
 
 
-def _inside(x: Tensor, border: int) -> Tensor:
+def inside(x: Tensor, border: int) -> Tensor:
+    """(..., H, W) without `border` pixels on each side."""
     return x[..., border : x.shape[-2] - border, border : x.shape[-1] - border]
 
 
 def _blur(x: Tensor) -> Tensor:
-    offsets = torch.arange(-_SSIM_RADIUS, _SSIM_RADIUS + 1, dtype=x.dtype, device=x.device)
+    offsets = torch.arange(SSIM_SIDE, dtype=x.dtype, device=x.device) - SSIM_SIDE // 2
     taps = torch.exp(-0.5 * (offsets / _SSIM_SIGMA) ** 2)
     taps = taps / taps.sum()
     planes = x.reshape(-1, 1, *x.shape[-2:])
