@@ -8,6 +8,7 @@ import torch
 
 from vsrcli.networks import fstrn, spmc, stdan, stfan
 from vsrcli.networks.architectures import Network
+from vsrcli.networks.basicvsr import BasicVSR, BasicVSRConfig
 from vsrcli.networks.tga import TGA, TGAConfig
 from vsrcli.zoo.weights import save_weights
 
@@ -51,6 +52,8 @@ def _tiny(name: str, generator: torch.Generator) -> Network:
             network = stdan.STDAN(TINY_STDAN)
         case "stfan":
             network = stfan.STFAN(stfan.STFANConfig(channels=(4, 8, 8), fac_kernel=3))
+        case "basicvsr":
+            network = BasicVSR(BasicVSRConfig(features=8, blocks=2))
         case _:
             raise ValueError(name)
     return network

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from models import tiny
 
-from vsrcli.networks import fstrn, spmc, stdan, stfan, tga
+from vsrcli.networks import basicvsr, fstrn, spmc, stdan, stfan, tga
 from vsrcli.networks.architectures import ARCHITECTURES
 from vsrcli.networks.cost import flop_per_frame
 
@@ -31,10 +31,12 @@ FSTRN_ZEROS = 180 * 320 * 16 * 16 * (3 * 36 - 27)
         ("spmc", spmc.REFERENCE, 257.3e9),
         # The motion of the middle frame is known to be none.
         ("spmc", spmc.STANDARD, 257.3e9 - 0.48e9),
+        # Of flow (both ways), the steps back (half of them twice), forth, and the enlargement.
+        ("basicvsr", basicvsr.PUBLISHED, 36.84e9 + 129.62e9 * 2.5 + 78.51e9),
         # The filtering itself is not counted: 0.37e9 at 1280x720.
         ("stfan", stfan.PUBLISHED, 539.25e3 * 180 * 320 - 0.37e9 / 16),
     ],
-    ids=["tga", "tga dilated", "fstrn", "spmc published", "spmc", "stfan"],
+    ids=["tga", "tga dilated", "fstrn", "spmc published", "spmc", "basicvsr", "stfan"],
 )
 def test_known_work(network: str, config: object, multiply_adds: float) -> None:
     built = ARCHITECTURES[network].build(config).eval()
@@ -47,7 +49,7 @@ def test_known_work_of_stdan() -> None:
     assert counted == pytest.approx(2 * 9.8e6 * 320 * 184, rel=0.05)
 
 
-@pytest.mark.parametrize("name", ["tga", "fstrn", "spmc", "stdan", "stfan"])
+@pytest.mark.parametrize("name", ["tga", "fstrn", "spmc", "stdan", "stfan", "basicvsr"])
 def test_grows_with_the_padded_area(name: str) -> None:
     network = tiny(name)
     small = flop_per_frame(network, 64, 64)

@@ -6,9 +6,15 @@ import pytest
 import torch
 from models import TINY
 
-from vsrcli.networks import fstrn, spmc, stdan, stfan, tga
+from vsrcli.networks import basicvsr, fstrn, spmc, stdan, stfan, tga
 from vsrcli.networks.tga import spec_of
-from vsrcli.restore.memory import choose_batch, choose_tile, free_memory, is_out_of_memory
+from vsrcli.restore.memory import (
+    choose_batch,
+    choose_length,
+    choose_tile,
+    free_memory,
+    is_out_of_memory,
+)
 from vsrcli.restore.tiles import SMALLEST, border_of
 
 GIB = 2**30
@@ -28,6 +34,7 @@ SPECS = {
     "spmc": spmc.spec_of(spmc.STANDARD),
     "stdan": stdan.spec_of(stdan.PUBLISHED),
     "stfan": stfan.spec_of(stfan.PUBLISHED),
+    "basicvsr": basicvsr.spec_of(basicvsr.PUBLISHED),
 }
 
 
@@ -56,6 +63,16 @@ def test_batches_on_cards_only() -> None:
     assert choose_batch(spec, (90, 160), torch.float16, torch.device("cpu"), 64 * GIB) == 1
     assert choose_batch(spec, (90, 160), torch.float16, torch.device("cuda"), 64 * GIB) == 8
     assert choose_batch(spec, (4320, 7680), torch.float16, torch.device("cuda"), GIB) == 1
+
+
+def test_shorter_chunks_where_states_would_not_fit() -> None:
+    """A state of BasicVSR has 64 channels of 4 bytes."""
+    spec, size = SPECS["basicvsr"], (1080, 1920)
+    assert choose_length(spec, size, 1024 * GIB) == 30
+    length = choose_length(spec, size, 16 * GIB)
+    assert 1 < length < 30
+    assert length * 64 * 4 * 1080 * 1920 <= 16 * GIB / 4 < (length + 1) * 64 * 4 * 1080 * 1920
+    assert choose_length(spec, size, 1) == 1
 
 
 @pytest.mark.parametrize(

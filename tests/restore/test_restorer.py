@@ -154,7 +154,7 @@ def test_card_equals_cpu(model: str, real_clip: torch.Tensor) -> None:
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("name", ["fstrn", "spmc", "stdan", "stfan"])
+@pytest.mark.parametrize("name", ["fstrn", "spmc", "stdan", "stfan", "basicvsr"])
 def test_untrained_networks_on_a_card_equal_those_on_a_cpu(
     name: str, tmp_path: Path, real_clip: torch.Tensor
 ) -> None:

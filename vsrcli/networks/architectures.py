@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from vsrcli.networks import fstrn, spmc, stfan, tga
+from vsrcli.networks.basicvsr import BasicVSR, BasicVSRConfig
+from vsrcli.networks.basicvsr_inference import BasicVSRInference
 from vsrcli.networks.fstrn import FSTRN, FSTRNConfig
 from vsrcli.networks.fstrn_inference import FSTRNInference
 from vsrcli.networks.spmc import SPMC, SPMCConfig
@@ -21,7 +23,7 @@ from vsrcli.networks.stfan_inference import STFANInference
 from vsrcli.networks.tga import TGA, TGAConfig
 from vsrcli.networks.tga_inference import TGAInference
 
-Network = TGA | FSTRN | SPMC | STDAN | STFAN
+Network = TGA | FSTRN | SPMC | STDAN | STFAN | BasicVSR
 """A network that has weights: `config` says its sizes, `spec` what it needs around it, and
 `forward` takes clips (B, T, 3, H, W) and can be trained."""
 
@@ -48,6 +50,7 @@ ARCHITECTURES = {
     "spmc": Architecture(SPMCConfig, SPMC, SPMCInference, spmc.initialize),
     "stdan": Architecture(STDANConfig, STDAN, STDANInference, None),
     "stfan": Architecture(STFANConfig, STFAN, STFANInference, stfan.initialize),
+    "basicvsr": Architecture(BasicVSRConfig, BasicVSR, BasicVSRInference, None),
 }
 
 

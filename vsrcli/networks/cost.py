@@ -13,10 +13,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from vsrcli.networks.architectures import Network
-from vsrcli.networks.spec import Chunk, Groups, Recurrent, Window
+from vsrcli.networks.spec import Bidirectional, Chunk, Groups, Recurrent, Window
 
 _COUNTED_SIDE = 8
 """Pixels a side of the picture that is counted on, at least."""
+_FLOW_SIDE = 32
+"""The same for flows: their networks resize pictures to multiples of this."""
 
 
 def flop_per_frame(network: Network, width: int, height: int) -> float:
@@ -67,6 +69,15 @@ def _counted_on(network: Any, frame: Tensor) -> float:
             network.from_features([features] * strategy.size, [pair] * (strategy.size - 1), wanted)
 
         return _counted(next_group) / len(wanted)
+    if isinstance(strategy, Bidirectional):
+        state = network.step_backward(frame, None)
+        backward = _counted(lambda: network.step_backward(frame, state))
+        forward = _counted(lambda: network.step_forward(frame, state, state))
+        picture = frame.new_full((1, 3, _FLOW_SIDE, _FLOW_SIDE), 0.5)
+        flows = _counted(lambda: network.flows(picture, picture))
+        # The steps over the frames ahead of a chunk serve that chunk alone.
+        again = strategy.ahead / strategy.length
+        return forward + backward * (1 + again) + flows * frame.numel() / picture.numel()
     assert isinstance(strategy, Recurrent)
     # Not the first frame of a scene, which may cost less.
     _, state = network.step(frame, network.encode(frame), None)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
+import torch
 from torch import Tensor
 
 Task = Literal["upscale", "space-time", "deblur"]
@@ -43,7 +44,21 @@ class Recurrent:
     """Frames after which the authors begin anew as well."""
 
 
-Strategy = Window | Chunk | Groups | Recurrent
+@dataclass(frozen=True)
+class Bidirectional:
+    """Frame by frame in both directions, each with a state. A scene is restored `length` frames
+    at a time: the state from behind begins `ahead` frames after them, or at the scene's end if
+    that is nearer; the one from before is carried on."""
+
+    length: int
+    """At most: fewer frames where memory does not hold their states."""
+    ahead: int
+    """At least 1."""
+    features: int
+    """Channels of a state."""
+
+
+Strategy = Window | Chunk | Groups | Recurrent | Bidirectional
 
 
 @dataclass(frozen=True)
@@ -168,3 +183,57 @@ class RecurrentNetwork(Protocol[State]):
         """A frame (B, 3, H, W), its `encode`, and the state after the frame before (None at the
         beginning) -> the restored frame (B, 3, s*H, s*W), not clamped, and the new state, which
         no later step changes in place."""
+
+
+class BidirectionalNetwork(Protocol):
+    """A network of the bidirectional strategy: `forward` is `forward_bidirectional`.
+
+    A state is (B, F, H, W), of the frame's size, and is not changed in place.
+    """
+
+    spec: Spec
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        """(B, T, 3, H, W) in [0, 1] -> (B, T, 3, s*H, s*W), not clamped; any T."""
+
+    def flows(self, frames: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 3, H, W) twice, frames and those after them -> the flows (N, 2, H, W) to those, and
+        back from them. Always of whole pictures: their memory is little."""
+
+    def align(self, state: Tensor, flow: Tensor) -> Tensor:
+        """The state of one frame as its neighbour sees it, whose flow to the frame is given. Of
+        whole pictures as well."""
+
+    def step_backward(self, frame: Tensor, aligned: Tensor | None) -> Tensor:
+        """A frame (B, 3, H, W) and the state of the frame after it, aligned (None at the end) ->
+        its own."""
+
+    def step_forward(
+        self, frame: Tensor, behind: Tensor, aligned: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """A frame (B, 3, H, W), what `step_backward` gave for it, and the state of the frame
+        before it, aligned (None at the beginning) -> the restored frame (B, 3, s*H, s*W), not
+        clamped, and its own state."""
+
+
+def forward_bidirectional(network: BidirectionalNetwork, frames: Tensor) -> Tensor:
+    """(B, T, 3, H, W) -> (B, T, 3, s*H, s*W): a network's `forward` out of its parts."""
+    batch, length = frames.shape[:2]
+    clip = frames.unbind(1)
+    to_next: Sequence[Tensor] = ()
+    to_previous: Sequence[Tensor] = ()
+    if length > 1:
+        pairs = (frames[:, :-1].flatten(0, 1), frames[:, 1:].flatten(0, 1))
+        to_next, to_previous = (
+            flow.unflatten(0, (batch, -1)).unbind(1) for flow in network.flows(*pairs)
+        )
+    behind = [network.step_backward(clip[-1], None)]
+    for frame, flow in zip(reversed(clip[:-1]), reversed(to_next), strict=True):
+        behind.append(network.step_backward(frame, network.align(behind[-1], flow)))
+    restored, state = network.step_forward(clip[0], behind.pop(), None)
+    made = [restored]
+    for frame, flow in zip(clip[1:], to_previous, strict=True):
+        aligned = network.align(state, flow)
+        restored, state = network.step_forward(frame, behind.pop(), aligned)
+        made.append(restored)
+    return torch.stack(made, 1)

@@ -17,7 +17,12 @@ def warp(image: Tensor, flow: Tensor, outside: Literal["border", "zeros"] = "bor
     height, width = flow.shape[-2:]
     rows = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None]
     columns = torch.arange(width, device=flow.device, dtype=flow.dtype)
-    x = (columns + flow[:, 0]) * (2 / max(width - 1, 1)) - 1
-    y = (rows + flow[:, 1]) * (2 / max(height - 1, 1)) - 1
+    x = (columns + flow[:, 0]) * (2 / _last(width)) - 1
+    y = (rows + flow[:, 1]) * (2 / _last(height)) - 1
     grid = torch.stack((x, y), -1)
     return F.grid_sample(image, grid, "bilinear", outside, align_corners=True)
+
+
+def _last(length: int | Tensor) -> int | Tensor:
+    """The last index of a line, 1 of a line of one; in a trace lengths are tensors."""
+    return (length - 1).clamp(min=1) if isinstance(length, Tensor) else max(length - 1, 1)

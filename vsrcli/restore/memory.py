@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from vsrcli.networks.spec import Spec
+from vsrcli.networks.spec import Bidirectional, Spec
 from vsrcli.restore.tiles import SMALLEST, border_of
 
 _USABLE = 0.5
@@ -66,9 +66,14 @@ def choose_batch(
 
 
 def choose_length(spec: Spec, size: tuple[int, int], free: int) -> int:
-    """Frames (height, width) that tiles may restore together, which are held enlarged."""
-    frame = 3 * 4 * size[0] * size[1] * max(spec.scales) ** 2
-    return min(_LONGEST_CHUNK, max(1, int(free * _USABLE / 2 / frame)))
+    """Frames (height, width) that may be restored together."""
+    match spec.strategy:
+        case Bidirectional(length=longest, features=features):
+            numbers = features  # a state of each frame is held
+        case _:
+            longest, numbers = _LONGEST_CHUNK, 3 * max(spec.scales) ** 2  # tiles hold them enlarged
+    frame = 4 * numbers * size[0] * size[1]
+    return min(longest, max(1, int(free * _USABLE / 2 / frame)))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -17,19 +17,29 @@ from torch import Tensor, nn
 from vsrcli.errors import InputError, UsageError
 from vsrcli.networks.architectures import Network, for_inference
 from vsrcli.networks.resample import Resample
-from vsrcli.networks.spec import Chunk, Groups, Recurrent, Spec, Strategy, Window
+from vsrcli.networks.spec import (
+    Bidirectional,
+    Chunk,
+    Groups,
+    Recurrent,
+    Spec,
+    Strategy,
+    Window,
+)
+from vsrcli.restore.bidirectional import BidirectionalRunner
 from vsrcli.restore.chunk import ChunkRunner
-from vsrcli.restore.device import Precision, find_device, find_dtype
+from vsrcli.restore.device import Backend, Precision, find_device, find_dtype
+from vsrcli.restore.graphs import CudaRecorder, Graphs
 from vsrcli.restore.groups import GroupRunner
 from vsrcli.restore.memory import choose_batch, choose_length, choose_tile, free_memory
+from vsrcli.restore.onnx_backend import OnnxNetwork, is_onnx, load_exported, load_onnx
 from vsrcli.restore.ration import Ration
 from vsrcli.restore.recurrent import RecurrentRunner
-from vsrcli.restore.scenes import mark_cuts, split_scenes
+from vsrcli.restore.scenes import DELAY, mark_cuts, split_scenes
 from vsrcli.restore.tiles import SMALLEST
 from vsrcli.restore.window import WindowRunner
-from vsrcli.zoo.cache import cached_weights
-from vsrcli.zoo.catalogue import BASELINES, default_model, find_entry, network_of
-from vsrcli.zoo.weights import load_entry, load_weights
+from vsrcli.zoo.catalogue import BASELINES, default_model, network_of
+from vsrcli.zoo.weights import find_weights, load_weights
 
 Picture = Tensor | NDArray[np.uint8]
 """(3, H, W) float in [0, 1], or (H, W, 3) uint8; RGB."""
@@ -55,54 +65,65 @@ def load(
     *,
     scale: int | Scale | None = None,
     tile: Tile = "auto",
+    batch: int | None = None,
     scene_detection: bool = True,
     between: bool = True,
     reset_every: int | None = None,
+    backend: Backend | None = None,
 ) -> Restorer:
-    """A model by name, or by the path of its weights, ready to restore frames.
+    """A model by name, or by the path of its weights or of an ONNX file, ready to restore frames.
 
     `weights` replaces the shipped weights of `model`. `scale`, vertical and horizontal if they
     differ, is what baselines make (4 without it), and among weights of several scales the one to
-    choose them for. `tile` is a side in input pixels. `between`: whether a space-time model makes
-    the moments between frames. `reset_every`: frames after which a recurrent model begins anew,
-    beside scene cuts.
+    choose them for. `tile` is a side in input pixels. `batch`: whole pictures worked on at once by
+    the strategies that can; without it as many as suit the device. `between`: whether a space-time
+    model makes the moments between frames. `reset_every`: frames after which a recurrent model
+    begins anew, beside scene cuts. `backend`: torch without it, but for ONNX files.
     Raises UsageError for unknown names, WeightsError and DeviceError as they say.
     """
     if isinstance(tile, int) and tile < SMALLEST:
         raise UsageError(f"Tiles of {tile} pixels are too small; use {SMALLEST} or more")
+    if batch is not None and batch < 1:
+        raise UsageError(f"Restoring {batch} pictures at once makes no sense")
     if reset_every is not None and reset_every < 1:
         raise UsageError(f"Beginning anew every {reset_every} frames makes no sense")
     where = find_device(device)
-    name = model or default_model(where.type)
+    name = model or default_model(compressed=False)
     factors = scale if isinstance(scale, tuple) else (Fraction(scale or 4), Fraction(scale or 4))
-    network: Network | Resample
+    network: Network | Resample | OnnxNetwork
     if name in BASELINES:
         if weights is not None:
             raise UsageError(f"{name} is plain resampling and takes no weights")
+        if backend == "onnx":
+            raise UsageError(f"{name} is plain resampling and needs no ONNX Runtime")
         network = Resample("bicubic" if name == "bicubic" else "lanczos", factors)
         dtype, tile, scene_detection = torch.float32, "off", False
+    elif is_onnx(name):
+        if weights is not None or backend == "torch":
+            raise UsageError(f"{name} holds its weights and runs in ONNX Runtime alone")
+        network, dtype = load_onnx(Path(name), where, precision)
     else:
-        network = _trained(name, weights, None if scale is None else max(factors))
-        dtype = find_dtype(precision, where)
+        path = find_weights(
+            name,
+            None if weights is None else Path(weights),
+            None if scale is None else max(factors),
+        )
+        expected = None if weights is None else network_of(name)
+        if backend == "onnx":
+            network, dtype = load_exported(path, expected, where, precision)
+        else:
+            network, dtype = load_weights(path, expected), find_dtype(precision, where)
     return Restorer(
         name,
         network,
         where,
         dtype,
         tile,
+        batch=batch,
         scene_detection=scene_detection,
         between=between,
         reset_every=reset_every,
     )
-
-
-def _trained(name: str, weights: str | Path | None, scale: Fraction | None) -> Network:
-    if weights is not None:
-        return load_weights(Path(weights), network_of(name))
-    if Path(name).suffix == ".safetensors":
-        return load_weights(Path(name))
-    cached = cached_weights().get(name)
-    return load_entry(find_entry(name, scale)) if cached is None else load_weights(cached)
 
 
 class Restorer:
@@ -111,11 +132,12 @@ class Restorer:
     def __init__(
         self,
         name: str,
-        network: Network | Resample,
+        network: Network | Resample | OnnxNetwork,
         device: torch.device,
         dtype: torch.dtype,
         tile: Tile,
         *,
+        batch: int | None = None,
         scene_detection: bool,
         between: bool = True,
         reset_every: int | None = None,
@@ -126,12 +148,16 @@ class Restorer:
         self.spec: Spec = network.spec
         self.warnings: list[str] = []
         """What the user should know of, complete once the last frame is out."""
-        self._trained = None if isinstance(network, Resample) else network
+        self.backend: Backend = "onnx" if isinstance(network, OnnxNetwork) else "torch"
+        self._trained = network if isinstance(network, Network) else None
+        self.graphs = self._trained is not None and device.type == "cuda"
+        """Whether the network's parts are recorded as CUDA graphs where that pays."""
         self._tile = tile
+        self._batch = batch
         self._scene_detection = scene_detection
         self._between = between
         self._reset_every = reset_every
-        self.network: nn.Module = network if self._trained is None else self._at(dtype)
+        self.network: Any = network if self._trained is None else self._at(dtype)
         """frames (B, T, 3, H, W) in [0, 1] -> (B, T', 3, s*H, s*W), not clamped; H and W
         multiples of `spec.multiple`."""
 
@@ -163,9 +189,13 @@ class Restorer:
         self._check_precision([self._padded(frame) for frame in beginning])
         every = chain(beginning, tensors)
         marked: Iterable[tuple[Tensor, bool]]
-        marked = mark_cuts(every) if self._scene_detection else ((f, False) for f in every)
+        if self._scene_detection:
+            marked = mark_cuts(every, delay=DELAY if self.device.type == "cuda" else 0)
+        else:
+            marked = ((frame, False) for frame in every)
         padded = ((self._padded(frame), cut) for frame, cut in marked)
-        runner, ration = self._runner(self._padded(beginning[0]))
+        graphs = Graphs(CudaRecorder(self.device)) if self.graphs else None
+        runner, ration = self._runner(self._padded(beginning[0]), graphs)
         last: Tensor | None = None
         for scene in split_scenes(padded, self._reset_every):
             if last is not None and self.rate == 2:
@@ -180,6 +210,8 @@ class Restorer:
             )
         elif ration.shrunk:
             self.warnings.append("Memory ran out; went on with one frame at a time")
+        if graphs is not None and graphs.failure is not None:
+            self.warnings.append(graphs.failure)
 
     def _tensors(self, frames: Iterable[Picture]) -> Iterator[Tensor]:
         shape: torch.Size | None = None
@@ -207,16 +239,18 @@ class Restorer:
             return restored
         return restored[:, : size[0] * self.scale, : size[1] * self.scale]
 
-    def _runner(self, frame: Tensor) -> tuple[SceneRunner, Ration]:
+    def _runner(self, frame: Tensor, graphs: Graphs | None) -> tuple[SceneRunner, Ration]:
         size = (frame.shape[-2], frame.shape[-1])
         free = free_memory(self.device)
         if self._tile == "auto":
             tile = choose_tile(self.spec, size, self.dtype, free)
         else:
             tile = None if self._tile == "off" else self._tile
-        batch = choose_batch(self.spec, size, self.dtype, self.device, free)
+        batch = self._batch or choose_batch(self.spec, size, self.dtype, self.device, free)
         ration = Ration(tile, batch)
-        network: Any = self.network
+        network = self.network
+        if graphs is not None:
+            network = graphs.around(network, self.spec.strategy)
         runner: SceneRunner
         match self.spec.strategy:
             case Window(radius):
@@ -228,6 +262,9 @@ class Restorer:
                 runner = GroupRunner(network, group, ration, between=self._between)
             case Recurrent():
                 runner = RecurrentRunner(network, ration)
+            case Bidirectional(ahead=ahead):
+                length = choose_length(self.spec, size, free)
+                runner = BidirectionalRunner(network, length, ahead, ration)
         return runner, ration
 
     def _at(self, dtype: torch.dtype) -> nn.Module:

@@ -98,11 +98,22 @@ def run_all_tiled(
     `restore(rows, columns)` gives all of them for a part of the input; each has its own ratio,
     which may be below 1 as long as `spec.multiple` makes it come out even.
     """
-    context = halo_of(spec, tile)
-    blend = blend_of(spec)
+    cut = [
+        spans(length, tile, halo_of(spec, tile), blend_of(spec), spec.multiple) for length in size
+    ]
+    return join_spans(restore, *cut)
+
+
+def join_spans(
+    restore: Callable[[slice, slice], Sequence[Tensor]],
+    rows: Sequence[Span],
+    columns: Sequence[Span],
+) -> list[Tensor]:
+    """As `run_all_tiled`, of tiles that are given."""
+    size = (rows[-1].picked.stop, columns[-1].picked.stop)
     wholes: list[Tensor] = []
-    for row in spans(size[0], tile, context, blend, spec.multiple):
-        for column in spans(size[1], tile, context, blend, spec.multiple):
+    for row in rows:
+        for column in columns:
             parts = restore(row.source, column.source)
             ratios = [
                 Fraction(part.shape[-1], column.source.stop - column.source.start) for part in parts
