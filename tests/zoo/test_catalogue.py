@@ -25,11 +25,9 @@ def test_names_what_the_mission_promises() -> None:
     )
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
-def test_default_models_are_shipped(device: str) -> None:
-    assert default_model(device) in catalogue()
-    assert default_model("cuda") == "tga"
-    assert default_model("cpu") == "tga-lite"
+@pytest.mark.parametrize("compressed", [False, True])
+def test_default_models_are_shipped(compressed: bool) -> None:
+    assert default_model(compressed=compressed) in catalogue()
 
 
 @pytest.fixture

@@ -140,8 +140,8 @@ def _defaults(name: str) -> list[str]:
     from vsrcli.zoo.catalogue import default_deblurring_model, default_model
 
     uses = {
-        "enlarging on CUDA": default_model("cuda"),
-        "enlarging on a CPU": default_model("cpu"),
+        "enlarging compressed video": default_model(compressed=True),
+        "enlarging other video": default_model(compressed=False),
         "deblurring": default_deblurring_model(),
     }
     return [f"for {use}" for use, default in uses.items() if default == name]

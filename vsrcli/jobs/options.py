@@ -9,7 +9,9 @@ from typing import Literal
 
 from vsrcli.errors import UsageError
 from vsrcli.media.encoders import EncodeOptions
-from vsrcli.restore.device import Precision
+from vsrcli.restore.device import Backend, Precision
+
+Verb = Literal["upscale", "deblur"]
 
 LARGEST_SCALE = 16
 
@@ -56,13 +58,15 @@ class TargetSize:
 class JobOptions:
     """Everything about a job but its input and output."""
 
-    verb: Literal["upscale", "deblur"] = "upscale"
+    verb: Verb = "upscale"
     model: str | None = None
-    """A name of the catalogue or the path of a weights file; None: what suits verb and device."""
+    """A name of the catalogue or the path of a weights or ONNX file; None: what suits verb and input."""
     weights: Path | None = None
     target: TargetSize = field(default_factory=TargetSize)
     device: str = "auto"
     precision: Precision = "auto"
+    backend: Backend | None = None
+    """None: torch, or ONNX Runtime for an ONNX file."""
     tile: int | Literal["auto", "off"] = "auto"
     scene_detection: bool = True
     fps_factor: Literal[1, 2] | None = None

@@ -7,19 +7,20 @@ from fractions import Fraction
 from pathlib import Path
 
 from vsrcli.errors import UsageError
-from vsrcli.jobs.options import JobOptions
+from vsrcli.jobs.options import JobOptions, Verb
 from vsrcli.jobs.report import Report
 from vsrcli.jobs.route import Picturing
 from vsrcli.media.access import MAX_DIMENSION, MAX_PIXELS
+from vsrcli.media.codecs import leaves_marks
 from vsrcli.media.encoders import Picture, choose, container_of
 from vsrcli.media.geometry import oriented_size
 from vsrcli.media.image_writer import image_plan, is_image_target
 from vsrcli.media.images import probe_source
-from vsrcli.media.info import MediaInfo
+from vsrcli.media.info import MediaInfo, VideoInfo
 from vsrcli.media.output import check_output, check_output_folder
 from vsrcli.networks.spec import Recurrent
 from vsrcli.restore.restorer import NAMES, Restorer, load
-from vsrcli.zoo.catalogue import default_deblurring_model
+from vsrcli.zoo.catalogue import default_deblurring_model, default_model
 
 DEFAULT_SCALE = 4
 """Enlargement when neither the user nor the model names one."""
@@ -48,6 +49,7 @@ class Plan:
             model=self.restorer.name,
             device=str(self.restorer.device),
             precision=NAMES[self.restorer.dtype],
+            backend=self.restorer.backend,
             input_size=oriented_size((video.width, video.height), video.orientation),
             output_size=(plan.width, plan.height),
             codec=plan.codec,
@@ -68,7 +70,8 @@ def plan_job(source: str, target: Path, options: JobOptions) -> Plan:
     info = probe_source(source, allow_protocols=options.allow_protocols, fps=options.fps)
     video = info.video
     width, height = oriented_size((video.width, video.height), video.orientation)
-    restorer = _restorer(options, width, height)
+    model = options.model or usual_model(options.verb, video)
+    restorer = _restorer(model, options, width, height)
     out_width, out_height = options.target.of(width, height, restorer.scale or DEFAULT_SCALE)
     if max(out_width, out_height) > MAX_DIMENSION or out_width * out_height > MAX_PIXELS:
         raise UsageError(f"An output of {out_width}x{out_height} is too large; use a lower scale")
@@ -93,7 +96,14 @@ def plan_job(source: str, target: Path, options: JobOptions) -> Plan:
     return Plan(source, target, options, info, restorer, picturing, container)
 
 
-def _restorer(options: JobOptions, width: int, height: int) -> Restorer:
+def usual_model(verb: Verb, video: VideoInfo) -> str:
+    """What restores `video` when no model is named."""
+    if verb == "deblur":
+        return default_deblurring_model()
+    return default_model(compressed=leaves_marks(video.codec))
+
+
+def _restorer(model: str, options: JobOptions, width: int, height: int) -> Restorer:
     """The model for a picture of this size; raises UsageError when it does not do what is asked.
 
     A size that the options leave to the model is not known before it is loaded.
@@ -103,7 +113,7 @@ def _restorer(options: JobOptions, width: int, height: int) -> Restorer:
         out_width, out_height = options.target.of(width, height, DEFAULT_SCALE)
         scale = (Fraction(out_height, height), Fraction(out_width, width))
     restorer = load(
-        options.model or (default_deblurring_model() if options.verb == "deblur" else None),
+        model,
         options.weights,
         options.device,
         options.precision,
@@ -112,6 +122,7 @@ def _restorer(options: JobOptions, width: int, height: int) -> Restorer:
         scene_detection=options.scene_detection,
         between=options.fps_factor != 1,
         reset_every=options.reset_every,
+        backend=options.backend,
     )
     name, spec = restorer.name, restorer.spec
     if (spec.task == "deblur") != (options.verb == "deblur"):

@@ -76,10 +76,13 @@ def model_names() -> list[str]:
     return ready + [name for name in MODELS if name not in ready]
 
 
-def default_model(device_type: str) -> str:
-    """What enlarges when no model is named: the best that the device carries in reasonable
-    time."""
-    return "tga" if device_type == "cuda" else "tga-lite"
+def default_model(*, compressed: bool) -> str:
+    """What enlarges when no model is named: what looks best per second, for pictures on which
+    compression has left its marks and for clean ones.
+
+    On every device: `tga` gains 0.02 dB on `tga-lite` for eight times the work, see their cards.
+    """
+    return "tga-lite-real" if compressed else "tga-lite"
 
 
 def default_deblurring_model() -> str:
