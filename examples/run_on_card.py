@@ -1,6 +1,6 @@
 """All that wants a graphics card, in one command: tests, benches, precision, the plain writings.
 
-    python examples/run_on_card.py OUT_FOLDER [--skip tests,bench,job,precision,plain] [--clip CLIP]
+    python examples/run_on_card.py OUT_FOLDER [--skip tests,bench,job,...] [--clip CLIP]
 
 Every part writes its log or JSON into OUT_FOLDER and goes on to the next when it fails; the exit
 code is 1 if any did. `vsr bench --json` files from there belong into examples/benchmarks.
@@ -16,18 +16,21 @@ import sys
 import tempfile
 import time
 import traceback
+from itertools import product
 from pathlib import Path
 
 import torch
 
+from vsrcli.bench.frames import moving_picture
 from vsrcli.bench.subjects import different_names, find_subject
+from vsrcli.bench.timing import Effort, marks_for, time_stream
 from vsrcli.quality.clips import ClipFiles, read_clip
 from vsrcli.restore.device import Precision
 from vsrcli.restore.restorer import NAMES, load
 
 EXAMPLES = Path(__file__).parent
 CLIP = EXAMPLES / "bunny.mp4"
-PARTS = ("tests", "bench", "job", "precision", "plain")
+PARTS = ("tests", "bench", "job", "precision", "graphs", "plain")
 FRAMES = 12
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "fp16")
 
@@ -53,9 +56,9 @@ def main() -> None:
 def run_part(part: str, folder: Path, clip: Path) -> bool:
     """Whether it went well; says how long it took."""
     started = time.perf_counter()
-    if part == "precision":
+    if part in WRITTEN_HERE:
         try:
-            write_precision(folder / "precision.json")
+            WRITTEN_HERE[part](folder / f"{part}.json")
             well = True
         except Exception:
             traceback.print_exc()
@@ -113,6 +116,32 @@ def write_precision(target: Path) -> None:
             found[name] = differences(name, weights)
             print(name, json.dumps(found[name]), flush=True)
     target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def write_graphs(target: Path) -> None:
+    """Milliseconds for each output frame of a 320x180 input in fp16, with CUDA graphs where they
+    pay and without, one frame at a time and batched, with and without cuDNN's own search."""
+    device = torch.device("cuda")
+    frames = moving_picture(320, 180, device)
+    found: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as untrained:
+        for name, search, graphs, batch in product(
+            different_names(), (False, True), (False, True), (1, None)
+        ):
+            torch.backends.cudnn.benchmark = search
+            weights = find_subject(name, Path(untrained)).weights
+            restorer = load(name, weights, "cuda", "fp16", batch=batch)
+            restorer.graphs = restorer.graphs and graphs
+            timing = time_stream(restorer.stream, frames, Effort(), marks_for(device))
+            case = f"{'graphs' if graphs else 'eager'}, batch {batch or 'auto'}"
+            case += ", searched" if search else ""
+            found.setdefault(name, {})[case] = 1000 * timing.seconds
+            print(name, case, f"{1000 * timing.seconds:.2f} ms", *restorer.warnings, flush=True)
+    torch.backends.cudnn.benchmark = False
+    target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+WRITTEN_HERE = {"precision": write_precision, "graphs": write_graphs}
 
 
 def differences(name: str, weights: Path | None) -> dict[str, object]:

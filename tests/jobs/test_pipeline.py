@@ -13,7 +13,7 @@ import pytest
 import torch
 from models import tiny_weights
 
-from vsrcli.jobs.picture_route import PictureRoute
+from vsrcli.jobs.picture_route import Pictured, PictureRoute
 from vsrcli.jobs.pipeline import Stages, run_segment
 from vsrcli.jobs.route import Picturing, Segment
 from vsrcli.media.encoders import EncodeOptions, Picture, choose
@@ -256,3 +256,52 @@ def test_a_segment_contains_its_first_but_not_its_stop() -> None:
     assert [n for n in range(6) if Segment(2, 4).contains(n)] == [2, 3]
     assert [n for n in range(6) if Segment(None, 4).contains(n)] == [0, 1, 2, 3]
     assert [n for n in range(6) if Segment(4, None).contains(n)] == [4, 5]
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("model", ["lanczos", "tiny"])
+def test_a_card_makes_the_same_video(tmp_path: Path, model: str) -> None:
+    """In three streams, with frames on their way in each."""
+    name = str(tiny_weights(tmp_path)) if model == "tiny" else model
+    here, there = (
+        load(name, device=device, precision="fp32", scale=1 if model == "lanczos" else None)
+        for device in ("cpu", "cuda")
+    )
+    expected, found = Kept(), Kept()
+    run(frames(40), expected, here)
+    stages = run(frames(40), found, there)
+    assert found.times == expected.times
+    for one, other in zip(expected.kept, found.kept, strict=True):
+        for wanted, made in zip(one.planes, other.planes, strict=True):
+            assert np.abs(wanted.astype(int) - made).max() <= 1
+    torch.cuda.synchronize()
+    assert all(seconds > 0 for seconds in stages.seconds.values())
+
+
+def test_a_route_that_looks_ahead_gives_every_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a card: the next frame is begun before one is handed out."""
+    restorer = load("lanczos", device="cpu", scale=1)
+    begun: list[int] = []
+    picture = Picture(WIDTH, HEIGHT, YUV444, COLOR, Fraction(25))
+    picturing = Picturing(
+        YUV444,
+        COLOR,
+        Orientation.UPRIGHT,
+        choose(EncodeOptions("ffv1"), picture, "matroska"),
+    )
+    route = PictureRoute(restorer, picturing, Segment())
+    items = [route.prepare(frame) for frame in frames(4)]
+    plain = list(route.finish(items))
+    begin = route._begin_to_finish
+
+    def noted(item: Pictured) -> Callable[[], Frame]:
+        begun.append(item[1].pts)
+        return begin(item)
+
+    monkeypatch.setattr(route, "_begin_to_finish", noted)
+    route.device = torch.device("cuda")  # only looked at to choose
+    ahead = []
+    for index, frame in enumerate(route.finish(items)):
+        assert len(begun) == min(4, index + 2)
+        ahead.append(frame)
+    assert [frame.pts for frame in ahead] == [frame.pts for frame in plain] == begun

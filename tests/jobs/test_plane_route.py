@@ -74,7 +74,7 @@ def test_planes_by_themselves_equal_the_way_over_rgb(
     (direct,) = planes.restore([planes.prepare(given)])
     (around,) = pictures.restore([pictures.prepare(given)])
     for ours, theirs in zip(
-        planes.finish(direct).planes, pictures.finish(around).planes, strict=True
+        next(planes.finish([direct])).planes, next(pictures.finish([around])).planes, strict=True
     ):
         assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
         assert np.abs(ours.astype(int) - theirs.astype(int)).max() <= 1

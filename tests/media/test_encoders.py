@@ -140,6 +140,12 @@ def test_mastering_and_light_level_are_written(tmp_path: Path, codec: str) -> No
     assert "HDR mastering data is left out: vp9 does not write it; hevc and av1 do" in notes
 
 
+def test_threads_work_on_whole_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    write(path, plan_for("h264", picture(size=(320, 240))))
+    assert b" sliced_threads=0 " in path.read_bytes(), "x264 tells its settings in the stream"
+
+
 @pytest.mark.parametrize("codec", CONTAINER)
 @pytest.mark.parametrize("full", [False, True])
 def test_color_tags_are_read_back(tmp_path: Path, codec: str, full: bool) -> None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from parity import load_fixture
 
-from vsrcli.ops.resize import Kernel, _at_once, resize, weight_matrix
+from vsrcli.ops.resize import Kernel, _at_once, enlarge, resize, weight_matrix
 
 KERNELS: tuple[Kernel, ...] = ("bilinear", "bicubic", "lanczos")
 
@@ -160,3 +160,13 @@ def test_autocast_does_not_round_pictures() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         found = _at_once(planes, (48, 64), "bicubic", True)
     assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+@pytest.mark.parametrize("kernel", ["bilinear", "bicubic", "lanczos"])
+def test_one_convolution_enlarges_as_well(scale: int, kernel: Kernel) -> None:
+    """Down to the borders, and of pictures hardly larger than the kernel."""
+    for shape in ((2, 3, 9, 12), (3, 3, 4)):
+        x = torch.rand(shape)
+        wanted = resize(x, (scale * shape[-2], scale * shape[-1]), kernel)
+        assert (enlarge(x, scale, kernel) - wanted).abs().max() < 1e-6

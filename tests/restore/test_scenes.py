@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from clips import EXAMPLE
@@ -67,3 +69,31 @@ def test_the_cut_of_a_real_film() -> None:
     frames = raw_frames(EXAMPLE, "rgb24", 160, 90)
     pictures = torch.from_numpy(frames.copy()).permute(0, 3, 1, 2) / 255
     assert _starts(list(pictures)) == [0, 24]  # where ffmpeg's scene filter finds it too
+
+
+@pytest.mark.parametrize("delay", [1, 8, 50])
+def test_a_delay_changes_no_answer(delay: int) -> None:
+    frames = _pan(0, 6) + _pan(1, 9) + _pan(2, 2)
+    marked = list(mark_cuts(iter(frames), delay=delay))
+    assert [starts for _, starts in marked] == [starts for _, starts in mark_cuts(frames)]
+    assert all(a is b for (a, _), b in zip(marked, frames, strict=True))
+
+
+def test_a_delay_holds_frames_back() -> None:
+    asked = 0
+
+    def frames() -> Iterator[Tensor]:
+        nonlocal asked
+        for frame in _pan(0, 20):
+            asked += 1
+            yield frame
+
+    next(mark_cuts(frames(), delay=5))
+    assert asked == 5 + 2 + 1
+
+
+@pytest.mark.cuda
+def test_a_card_finds_the_same_cuts() -> None:
+    frames = _pan(0, 6) + _pan(1, 9) + _pan(2, 4)
+    there = mark_cuts((frame.cuda() for frame in frames), delay=8)
+    assert [starts for _, starts in there] == [starts for _, starts in mark_cuts(frames)]

@@ -37,6 +37,7 @@ def time_job(name: str, clip: Path, how: How, folder: Path) -> Job:
         weights=subject.weights,
         device=str(how.device),
         precision=how.precision,
+        backend=how.backend,
     )
     # Matroska, which takes any sound and subtitles as they are.
     target = folder / f"{Path(name).stem}.mkv"
@@ -48,7 +49,7 @@ def time_job(name: str, clip: Path, how: How, folder: Path) -> Job:
     return Job(
         model=subject.name,
         trained=subject.trained,
-        backend="torch",
+        backend=report.backend,
         precision=report.precision,
         clip=clip.name,
         input_size=report.input_size,

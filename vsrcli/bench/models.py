@@ -15,7 +15,7 @@ from vsrcli.bench.result import Row
 from vsrcli.bench.subjects import Subject, find_subject
 from vsrcli.bench.timing import Effort, marks_for, time_stream
 from vsrcli.networks.cost import flop_per_frame
-from vsrcli.restore.device import Precision
+from vsrcli.restore.device import Backend, Precision
 from vsrcli.restore.restorer import NAMES, Restorer, load
 
 Size = tuple[int, int]
@@ -28,6 +28,7 @@ class How:
 
     device: torch.device
     precision: Precision = "auto"
+    backend: Backend | None = None
     batch: int | None = None
     effort: Effort = Effort()
 
@@ -60,7 +61,14 @@ def time_model(
     Raises a VsrError when the model cannot be loaded or does not fit the device.
     """
     subject = find_subject(name, folder)
-    restorer = load(name, subject.weights, str(how.device), how.precision, batch=how.batch)
+    restorer = load(
+        name,
+        subject.weights,
+        str(how.device),
+        how.precision,
+        batch=how.batch,
+        backend=how.backend,
+    )
     for size in sizes:
         report("{} {}x{}".format(name, *size))
         yield _row(subject, restorer, size, how, peaks)
@@ -80,7 +88,7 @@ def _row(subject: Subject, restorer: Restorer, size: Size, how: How, peaks: Peak
     return Row(
         model=subject.name,
         trained=subject.trained,
-        backend="torch",
+        backend=restorer.backend,
         precision=NAMES[restorer.dtype],
         input_size=size,
         output_size=timing.size,

@@ -16,8 +16,9 @@ from vsrcli.bench.result import Job, Result, Row
 from vsrcli.bench.subjects import different_names
 from vsrcli.bench.timing import Effort
 from vsrcli.errors import DeviceError, UsageError, VsrError, WeightsError
-from vsrcli.restore.device import Precision, find_device
-from vsrcli.zoo.catalogue import default_model
+from vsrcli.jobs.plan import usual_model
+from vsrcli.media.images import probe_source
+from vsrcli.restore.device import Backend, Precision, find_device
 
 _SMALLEST = 16
 """Pixels a side of the input."""
@@ -34,6 +35,7 @@ class Request:
     """A video to run whole jobs with; the models are then not timed at `sizes`."""
     device: str = "auto"
     precision: Precision = "auto"
+    backend: Backend | None = None
     batch: int | None = None
     runs: int = 5
 
@@ -56,14 +58,14 @@ def run(request: Request, report: Callable[[str], None]) -> Result:
     device = find_device(request.device)
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
     machine = look_at(device)
-    how = How(device, request.precision, request.batch, Effort(runs=request.runs))
+    how = How(device, request.precision, request.backend, request.batch, Effort(runs=request.runs))
     peaks = Peaks(device)
     rows: list[Row] = []
     jobs: list[Job] = []
     failure: VsrError | None = None
     with tempfile.TemporaryDirectory(prefix="vsr-bench-") as name:
         folder = Path(name)
-        for model in request.models or _usual(request, device.type):
+        for model in request.models or _usual(request):
             try:
                 if request.clip is None:
                     rows += time_model(model, request.sizes, how, peaks, folder, report)
@@ -86,5 +88,7 @@ def run(request: Request, report: Callable[[str], None]) -> Result:
     )
 
 
-def _usual(request: Request, device_type: str) -> list[str]:
-    return different_names() if request.clip is None else [default_model(device_type)]
+def _usual(request: Request) -> list[str]:
+    if request.clip is None:
+        return different_names()
+    return [usual_model("upscale", probe_source(str(request.clip)).video)]

@@ -9,6 +9,7 @@ import torch
 
 from vsrcli.errors import WeightsError
 from vsrcli.networks.architectures import ARCHITECTURES, Network
+from vsrcli.restore.onnx_backend import is_onnx
 from vsrcli.zoo.cache import cached_weights
 from vsrcli.zoo.catalogue import BASELINES, find_entry, network_of
 from vsrcli.zoo.models import listed_names
@@ -40,6 +41,8 @@ def find_subject(name: str, folder: Path) -> Subject:
     """
     if name in BASELINES:
         return Subject(name, None, None)
+    if is_onnx(name):  # what is in it is not known well enough to be counted
+        return Subject(Path(name).name, None, None)
     path = _weights_of(name)
     network = _network(name, path)
     if path is not None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from vsrcli.cli.job import Device, Precision, Quiet, option
+from vsrcli.cli.job import Backend, Device, Precision, Quiet, option
 from vsrcli.cli.options import Debug, parse_size
 from vsrcli.cli.tables import new_table, table_console
 from vsrcli.errors import UsageError
@@ -45,6 +45,7 @@ def bench(
     ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
+    backend: Backend = None,
     batch: Annotated[int | None, option("Speed", "Pictures worked on at once.")] = None,
     runs: Annotated[
         int, option("Speed", "Steps to time at least; those of a minute are enough.")
@@ -87,6 +88,7 @@ def bench(
         clip=pipeline,
         device=device,
         precision=precision,
+        backend=backend,
         batch=batch,
         runs=runs,
     )

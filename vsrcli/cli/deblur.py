@@ -23,7 +23,7 @@ def deblur(
         ),
     ] = None,
     model: Annotated[
-        str | None, job.option("Model", "stfan (the default), or a weights file.")
+        str | None, job.option("Model", "stfan (the default), or a weights or ONNX file.")
     ] = None,
     weights: job.Weights = None,
     scale: job.Scale = None,
@@ -49,6 +49,7 @@ def deblur(
     allow_protocol: AllowProtocol = None,
     device: job.Device = "auto",
     precision: job.Precision = "auto",
+    backend: job.Backend = None,
     tile: job.Tile = "auto",
     dry_run: job.DryRun = False,
     quiet: job.Quiet = False,

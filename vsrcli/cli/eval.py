@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from vsrcli.cli.job import Device, Precision, Quiet, option
+from vsrcli.cli.job import Backend, Device, Precision, Quiet, option
 from vsrcli.cli.options import Debug
 from vsrcli.cli.tables import new_table, table_console
 from vsrcli.cli.weights_fetch import fetch_at_first_use
@@ -79,6 +79,7 @@ def evaluate(
     ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
+    backend: Backend = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -100,7 +101,7 @@ def evaluate(
     names = [name for name in model.split(",") if name]
     for name in names:
         fetch_at_first_use(name)
-    models = load_models(names, scale=scale, device=device, precision=precision)
+    models = load_models(names, scale=scale, device=device, precision=precision, backend=backend)
     task, factor = common_task(models, scale)
     usual = BLUR if task == "deblur" else "bi"
     first, last = score or (1, None)

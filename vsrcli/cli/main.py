@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import vsrcli
-from vsrcli.cli import bench, deblur, models, probe, train, upscale, weights
+from vsrcli.cli import bench, deblur, export, models, probe, train, upscale, weights
 from vsrcli.cli.eval import evaluate
 from vsrcli.cli.interrupted import INTERRUPTED
 from vsrcli.cli.options import DEBUG
@@ -28,6 +28,7 @@ app.command("upscale")(upscale.upscale)
 app.command("deblur")(deblur.deblur)
 app.command("eval")(evaluate)
 app.command("bench")(bench.bench)
+app.command("export")(export.export)
 app.command("models")(models.models)
 app.command("probe")(probe.probe)
 app.command("train")(train.train)

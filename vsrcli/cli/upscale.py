@@ -18,7 +18,7 @@ def upscale(
         typer.Argument(metavar="OUTPUT", help="Video, pattern such as out/%06d.png, or image."),
     ],
     model: Annotated[
-        str | None, job.option("Model", "A name of `vsr models`, or a weights file.")
+        str | None, job.option("Model", "A name of `vsr models`, or a weights or ONNX file.")
     ] = None,
     weights: job.Weights = None,
     scale: job.Scale = None,
@@ -44,6 +44,7 @@ def upscale(
     allow_protocol: AllowProtocol = None,
     device: job.Device = "auto",
     precision: job.Precision = "auto",
+    backend: job.Backend = None,
     tile: job.Tile = "auto",
     dry_run: job.DryRun = False,
     quiet: job.Quiet = False,

@@ -69,7 +69,7 @@ def run_job(
     return replace(
         planned,
         precision=NAMES[plan.restorer.dtype],
-        notes=(*planned.notes, *notes),
+        notes=(*planned.notes, *frames.notes, *notes),
         warnings=(*planned.warnings, *frames.warnings, *warnings, *plan.restorer.warnings),
         frames=stages.written,
         lost_packets=frames.lost,
@@ -93,7 +93,7 @@ def _route(restorer: Restorer, picturing: Picturing, segment: Segment) -> Route[
 
 
 def _open(plan: Plan) -> FrameSource:
-    options = plan.options
+    options, device = plan.options, plan.restorer.device
     return open_source(
         plan.source,
         info=plan.info,
@@ -102,6 +102,7 @@ def _open(plan: Plan) -> FrameSource:
         end=options.end,
         deinterlace=options.deinterlace,
         fps=options.fps,
+        card=device.index or 0 if device.type == "cuda" else None,
     )
 
 

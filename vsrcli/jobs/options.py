@@ -60,7 +60,8 @@ class JobOptions:
 
     verb: Verb = "upscale"
     model: str | None = None
-    """A name of the catalogue or the path of a weights or ONNX file; None: what suits verb and input."""
+    """A name of the catalogue, or the path of a weights or ONNX file; None: what suits verb and
+    input."""
     weights: Path | None = None
     target: TargetSize = field(default_factory=TargetSize)
     device: str = "auto"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vsrcli.jobs.clock import clocks_for
 from vsrcli.jobs.route import Picturing, Segment
+from vsrcli.jobs.transfer import downloading, uploaded
 from vsrcli.media.color import alpha_of, from_rgb, to_rgb
 from vsrcli.media.encoders import EncoderPlan
 from vsrcli.media.frame import Frame
@@ -42,17 +43,20 @@ class PictureRoute:
         self._restorer = restorer
         self._picturing = picturing
         self._segment = segment
-        self.clocks = clocks_for(restorer.device)
+        self.device = restorer.device
+        self.clocks = clocks_for(self.device)
         # Resampling gains nothing from a second thread, and takes it from a busy encoder.
         self.threads = 1 if restorer.scale is None else None
 
     def prepare(self, frame: Frame) -> Pictured:
         """The picture on the model's device, and the rest of the frame."""
         color, orientation = self._picturing.color, self._picturing.orientation
-        device = self._restorer.device
         with self.clocks["upload"]:
             planes = [
-                torch.from_numpy(plane).to(device, non_blocking=True) for plane in frame.planes
+                plane
+                if isinstance(plane, Tensor)  # decoded there
+                else uploaded(torch.from_numpy(plane), self.device)
+                for plane in frame.planes
             ]
         with self.clocks["to_rgb"]:
             rgb = orient(to_rgb(planes, frame.format, color), orientation)
@@ -77,15 +81,36 @@ class PictureRoute:
                 yield picture, rest
         assert not rests, f"{len(rests)} frames went in and did not come out"
 
-    def finish(self, item: Pictured) -> Frame:
-        """The picture in the output's size, colours and format."""
-        plan = self._picturing.plan
+    def finish(self, items: Iterable[Pictured]) -> Iterator[Frame]:
+        """The pictures in the output's size, colours and format. A card is given the next one to
+        work on before the one it has finished is handed out."""
+        ahead = 1 if self.device.type == "cuda" else 0
+        begun: deque[Callable[[], Frame]] = deque()
+        for item in items:
+            begun.append(self._begin_to_finish(item))
+            if len(begun) > ahead:
+                yield begun.popleft()()
+        while begun:
+            yield begun.popleft()()
+
+    def _begin_to_finish(self, item: Pictured) -> Callable[[], Frame]:
+        """What waits for the frame to be there."""
+        plan, rest = self._picturing.plan, item[1]
         with self.clocks["from_rgb"]:
             planes = _to_planes(*item, plan)
         with self.clocks["download"]:
-            samples = tuple(plane.cpu().numpy() for plane in planes)
-        rest = item[1]
-        return Frame(samples, plan.format, rest.pts, rest.time_base, rest.duration)
+            wait = downloading(planes)
+
+        def frame() -> Frame:
+            samples = tuple(plane.numpy() for plane in wait())
+            return Frame(samples, plan.format, rest.pts, rest.time_base, rest.duration)
+
+        return frame
+
+    def tensors(self, item: Pictured) -> Iterable[Tensor]:
+        """The picture, and the alpha plane if there is one."""
+        picture, rest = item
+        return (picture,) if rest.alpha is None else (picture, rest.alpha)
 
 
 def _same(restored: Iterator[Tensor], rests: deque[Rest]) -> Iterator[tuple[Tensor, Rest, int]]:

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import torch
 
-from vsrcli.jobs.channel import Channel, Stopped
+from vsrcli.jobs.channel import Stopped
 from vsrcli.jobs.clock import STAGES, Clock
+from vsrcli.jobs.crossing import Crossing, own_stream
 from vsrcli.jobs.route import Item, Route
 from vsrcli.media.frame import Frame
 from vsrcli.media.writer import FrameSink
@@ -57,8 +58,8 @@ def run_segment(
     """
     clocks = route.clocks
     stages = Stages(clocks)
-    decoded: Channel[Item] = Channel(_DECODED_AHEAD)
-    restored: Channel[Item] = Channel(_RESTORED_AHEAD)
+    decoded = Crossing(_DECODED_AHEAD, route.device, route.tensors)
+    restored = Crossing(_RESTORED_AHEAD, route.device, route.tensors)
     failures: list[BaseException] = []
 
     def decode() -> None:
@@ -69,8 +70,7 @@ def run_segment(
         decoded.finish()
 
     def encode() -> None:
-        for item in restored:
-            frame = route.finish(item)
+        for frame in route.finish(restored):
             with clocks["encode"]:
                 sink.write(frame)
             stages.written += 1
@@ -82,7 +82,8 @@ def run_segment(
             # leaves the others to the network and the codecs. It holds for this thread alone.
             torch.set_num_threads(1)
             try:
-                work()
+                with own_stream(route.device):
+                    work()
             except Stopped:
                 pass
             except BaseException as error:  # raised again by the job's own thread
@@ -102,8 +103,9 @@ def run_segment(
         thread.start()
     torch.set_num_threads(route.threads or torch_threads)
     try:
-        _restore(route, decoded, restored)
-        restored.finish()
+        with own_stream(route.device):
+            _restore(route, decoded, restored)
+            restored.finish()
         threads[-1].join()
     except Stopped:
         pass
@@ -119,7 +121,7 @@ def run_segment(
     return stages
 
 
-def _restore(route: Route[Item], decoded: Channel[Item], restored: Channel[Item]) -> None:
+def _restore(route: Route[Item], decoded: Crossing[Item], restored: Crossing[Item]) -> None:
     clock = route.clocks["restore"]
 
     def items() -> Iterator[Item]:

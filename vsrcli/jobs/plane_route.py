@@ -16,7 +16,6 @@ from torch import Tensor
 from vsrcli.jobs.clock import clocks_for
 from vsrcli.jobs.route import Picturing, Segment
 from vsrcli.media.chroma import Site, enlarge, reduce, sites
-from vsrcli.media.color import store_codes
 from vsrcli.media.frame import Frame
 from vsrcli.media.geometry import Orientation
 from vsrcli.networks.resample import Resample
@@ -51,8 +50,10 @@ class PlaneRoute:
     threads: int | None = 1
     """Bands are too small to share, and a busy encoder wants the other cores."""
 
+    device = torch.device("cpu")
+
     def __init__(self, kernel: Kernel, picturing: Picturing, segment: Segment) -> None:
-        self.clocks = clocks_for(torch.device("cpu"))
+        self.clocks = clocks_for(self.device)
         self._kernel = kernel
         self._picturing = picturing
         self._segment = segment
@@ -65,9 +66,13 @@ class PlaneRoute:
         """The frames of the segment in the output's size."""
         return (self._resampled(frame) for frame in frames if self._segment.contains(frame.pts))
 
-    def finish(self, result: Frame) -> Frame:
+    def finish(self, results: Iterable[Frame]) -> Iterator[Frame]:
         """Nothing to do."""
-        return result
+        return iter(results)
+
+    def tensors(self, item: Frame) -> Iterable[Tensor]:
+        """None: the planes are the program's own."""
+        return ()
 
     def _resampled(self, frame: Frame) -> Frame:
         format, plan = frame.format, self._picturing.plan
@@ -88,13 +93,15 @@ def _resampled(plane: Tensor, rows: list[Band], columns: list[Band], maximum: in
     width = columns[-1].start + columns[-1].matrix.shape[0]
     height = rows[-1].start + rows[-1].matrix.shape[0]
     wide = torch.empty(plane.shape[0], width)
-    resample_columns(plane.float(), wide, columns)
+    # The weights of a sample add up to 1: the half that rounds comes through.
+    resample_columns(plane.float().add_(0.5), wide, columns)
     result = torch.empty((height, width), dtype=plane.dtype)
     values = torch.empty(ROW_BAND, width)
+    integer = torch.int16 if plane.dtype == torch.uint8 else torch.int32
     for start, first, matrix in rows:
         count, taps = matrix.shape
         band = torch.mm(matrix, wide[first : first + taps], out=values[:count])
-        store_codes(band, maximum, result[start : start + count])
+        result[start : start + count].copy_(band.to(integer).clamp_(0, maximum))
     return result
 
 
@@ -109,6 +116,10 @@ def _bands(
     matrix = weight_matrix(source, target, kernel)
     if shift:
         coarse = torch.eye(-(-source >> shift), dtype=torch.float64)
-        matrix = matrix @ enlarge(coarse, -2, source, 1 << shift, site)
+        enlarged = enlarge(coarse, -2, source, 1 << shift, site)
+        # Without most of the zeros, which would take longer than a frame.
+        matrix = torch.cat(
+            [band @ enlarged[first:][: band.shape[1]] for _, first, band in banded(matrix, length)]
+        )
         matrix = reduce(matrix, -2, 1 << shift, site)
     return banded(matrix.float(), length)

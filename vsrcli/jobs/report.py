@@ -75,6 +75,8 @@ class Report:
     model: str
     device: str
     precision: str
+    backend: str
+    """torch or onnx."""
     input_size: tuple[int, int]
     """(width, height), upright."""
     output_size: tuple[int, int]

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+import torch
+from torch import Tensor
+
 from vsrcli.jobs.clock import Clock
 from vsrcli.media.encoders import EncoderPlan
 from vsrcli.media.frame import ColorSpec, Frame, PixelFormat
@@ -47,6 +50,8 @@ class Route(Protocol[Item]):
 
     threads: int | None
     """Threads that torch should use in `restore`; None for as many as it likes."""
+    device: torch.device
+    """Where the work is done."""
     clocks: dict[str, Clock]
     """One for each of `clock.STEPS`. The route runs those of the steps inside `prepare` and
     `finish`; a route that has no such step leaves its clock alone."""
@@ -57,5 +62,8 @@ class Route(Protocol[Item]):
     def restore(self, items: Iterable[Item]) -> Iterator[Item]:
         """The restored frames of the segment, in order."""
 
-    def finish(self, item: Item) -> Frame:
-        """The frame to encode; called beside the encoder."""
+    def finish(self, items: Iterable[Item]) -> Iterator[Frame]:
+        """The frames to encode; called beside the encoder."""
+
+    def tensors(self, item: Item) -> Iterable[Tensor]:
+        """Those of an item that lie on the device."""

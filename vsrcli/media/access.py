@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 
 from vsrcli.errors import InputError
@@ -66,11 +67,13 @@ def open_input(
     *,
     allow_protocols: Sequence[str] = (),
     format: str | None = None,
+    hwaccel: HWAccel | None = None,
 ) -> InputContainer:
     """The opened media file, to be used as a context manager.
 
     `allow_protocols` names what is trusted beyond local files: protocols (`http`, `https` ...) and
-    playlist formats (`hls`, `dash`, `concat`). `format` forces a demuxer.
+    playlist formats (`hls`, `dash`, `concat`). `format` forces a demuxer,
+    `hwaccel` says where to decode.
     Undecodable bytes in tags are replaced by U+FFFD. FFmpeg prints nothing.
     InputError when the file is missing, empty, no media, damaged beyond reading, or refused.
     """
@@ -94,6 +97,7 @@ def open_input(
             mode="r",
             format=format,
             options=options,
+            hwaccel=hwaccel,
             metadata_errors="replace",
             timeout=None if protocol is None else NETWORK_TIMEOUT,
         )

@@ -23,7 +23,7 @@ from vsrcli.media.color_guess import guess
 from vsrcli.media.color_matrix import Quantization, Row, conversion, quantization
 from vsrcli.media.frame import ColorSpec, PixelFormat
 
-__all__ = ["alpha_of", "from_rgb", "guess", "store_codes", "to_rgb"]
+__all__ = ["alpha_of", "from_rgb", "guess", "to_rgb"]
 
 STRIP = 2**18
 """Most samples of a plane in a strip: as float32, one mebibyte."""
@@ -78,7 +78,7 @@ def from_rgb(
         for start, stop in _strips(rgb[0], 1):
             for channel in range(3):
                 strip = torch.mul(rgb[channel, start:stop].float(), codes.luma_scale)
-                store_codes(
+                _store_codes(
                     strip.add_(codes.luma_offset), codes.maximum, planes[channel][start:stop]
                 )
     else:
@@ -136,7 +136,7 @@ def _rgb_to_yuv(
     for start, stop in _strips(rgb[0], 1 << shift_y):
         strip = [channel[start:stop].float() for channel in rgb]
         luma = _weighted(strip, numbers.from_rgb[0], numbers.offsets[0])
-        store_codes(luma, numbers.maximum, planes[0][start:stop])
+        _store_codes(luma, numbers.maximum, planes[0][start:stop])
         if format.family == "gray":
             continue
         # Resampling and matrix are linear: the cheapest order is rows, matrix, columns.
@@ -151,7 +151,7 @@ def _rgb_to_yuv(
         for plane in (1, 2):
             chroma = _weighted(strip, numbers.from_rgb[plane], numbers.offsets[plane])
             chroma = reduce(chroma, -1, 1 << shift_x, site_x)
-            store_codes(chroma, numbers.maximum, planes[plane][first:last])
+            _store_codes(chroma, numbers.maximum, planes[plane][first:last])
 
 
 def _weighted(channels: Sequence[Tensor], weights: Row, offset: float) -> Tensor:
@@ -162,7 +162,7 @@ def _weighted(channels: Sequence[Tensor], weights: Row, offset: float) -> Tensor
     return result.add_(offset)
 
 
-def store_codes(values: Tensor, maximum: int, plane: Tensor) -> None:
+def _store_codes(values: Tensor, maximum: int, plane: Tensor) -> None:
     """Round halves up and clip to [0, maximum] into `plane`; `values` (float32) are used up."""
     values.add_(0.5).clamp_(0, maximum)  # and the conversions cut what follows the point
     if plane.dtype == torch.uint8 and plane.device.type == "cpu":
@@ -175,7 +175,7 @@ def _alpha_plane(alpha: Tensor | None, codes: Quantization, like: Tensor) -> Ten
     plane = torch.empty_like(like)
     if alpha is None:
         return plane.fill_(codes.maximum)
-    store_codes(alpha.float() * codes.maximum, codes.maximum, plane)
+    _store_codes(alpha.float() * codes.maximum, codes.maximum, plane)
     return plane
 
 

@@ -9,6 +9,7 @@ from typing import cast
 
 import av
 from av.codec.context import ThreadType
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.container.core import Flags
 from av.format import Flags as FormatFlags
@@ -17,6 +18,7 @@ from av.stream import Discard
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from vsrcli.errors import InputError
 from vsrcli.media.access import MAX_PIXELS, open_input
 from vsrcli.media.probe import choose_video
 
@@ -61,32 +63,47 @@ class Decoder:
     """The frames of a file's video stream, in presentation order, once."""
 
     def __init__(
-        self, path: str, allow_protocols: Sequence[str] = (), *, single_thread: bool = False
+        self,
+        path: str,
+        allow_protocols: Sequence[str] = (),
+        *,
+        single_thread: bool = False,
+        hwaccel: HWAccel | None = None,
     ) -> None:
-        """Open the file. With `single_thread` each failure belongs to the packet just sent."""
+        """Open the file. With `single_thread` each failure belongs to the packet just sent.
+        `hwaccel` is where to decode if it can be had."""
         self.path = path
         self.allow_protocols = tuple(allow_protocols)
         self.single_thread = single_thread
         self.lost: int
         """Packets that could not be read or decoded."""
         self._count_after: int | None = None
+        self._hwaccel = hwaccel
         self._open()
 
     def _open(self) -> None:
-        self._container: InputContainer = open_input(
-            self.path, allow_protocols=self.allow_protocols
-        )
+        self._container: InputContainer = self._opened()
         self._stream: VideoStream = choose_video(self._container, self.path)
         for other in self._container.streams:
             if other.index != self._stream.index:
                 other.discard = Discard.all
         self._stream.codec_context.thread_type = ThreadType.AUTO
-        if self.single_thread:
+        if self.single_thread or self._hwaccel is not None:  # each thread would take surfaces
             self._stream.codec_context.thread_count = 1
         self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         # Guessing times by looking ahead, which PyAV asks for, goes wrong with B-pyramids.
         self._container.flags &= ~cast(int, Flags.gen_pts.value)
         self._begin()
+
+    def _opened(self) -> InputContainer:
+        if self._hwaccel is not None:
+            try:
+                return open_input(
+                    self.path, allow_protocols=self.allow_protocols, hwaccel=self._hwaccel
+                )
+            except InputError:  # of the device too, which may have no driver for video
+                self._hwaccel = None
+        return open_input(self.path, allow_protocols=self.allow_protocols)
 
     def _begin(self) -> None:
         """Forget what was seen before a seek."""

@@ -11,7 +11,7 @@ import av
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from vsrcli.media.formats import planar_format
+from vsrcli.media.formats import planar_format, stored_format
 from vsrcli.media.timing import TimedPicture
 
 Deinterlace = Literal["auto", "on", "off"]
@@ -51,7 +51,7 @@ def _graph(image: VideoFrame, mode: Deinterlace, time_base: Fraction) -> Graph:
     source = graph.add_buffer(
         width=image.width,
         height=image.height,
-        format=av.VideoFormat(planar_format(image.format.name)),
+        format=av.VideoFormat(planar_format(stored_format(image))),
         time_base=time_base,
     )
     which = "interlaced" if mode == "auto" else "all"
@@ -62,7 +62,7 @@ def _graph(image: VideoFrame, mode: Deinterlace, time_base: Fraction) -> Graph:
 
 def _planar(picture: TimedPicture) -> VideoFrame:
     """A frame that bwdif takes; it reads the times between frames, and they must grow."""
-    image = picture.image.reformat(format=planar_format(picture.image.format.name))
+    image = picture.image.reformat(format=planar_format(stored_format(picture.image)))
     image.pts = picture.pts
     return image
 

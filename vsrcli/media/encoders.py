@@ -13,7 +13,7 @@ from typing import Literal
 import av
 import av.logging
 from av.codec.codec import UnknownCodecError
-from av.codec.context import Flags
+from av.codec.context import Flags, ThreadType
 from av.video.codeccontext import VideoCodecContext
 
 from vsrcli.errors import OutputError, UsageError
@@ -224,6 +224,9 @@ def open_encoder(context: VideoCodecContext, plan: EncoderPlan, time_base: Fract
     context.color_primaries = plan.color.primaries
     context.color_trc = plan.color.transfer
     context.flags |= Flags.frame_duration
+    # PyAV asks for slices alone, whose threads wait for each other in every picture; several
+    # pictures at once keep more cores busy, and x264 loses nothing at the edges of slices.
+    context.thread_type = ThreadType.AUTO
     context.options = dict(plan.options)
     context.open()
 

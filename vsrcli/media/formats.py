@@ -40,6 +40,12 @@ def planar_format(name: str) -> str:
     return planar
 
 
+def stored_format(picture: av.VideoFrame) -> str:
+    """FFmpeg's name of the picture's format; of one on a graphics card, that of its planes."""
+    on_card = picture.sw_format
+    return picture.format.name if on_card is None else planar_format(on_card.name)
+
+
 def planes_from_av(picture: av.VideoFrame) -> tuple[Samples, ...]:
     """The samples as in `Frame.planes`, in the format `planar_format(picture.format.name)`.
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -91,9 +94,10 @@ class PixelFormat:
 class Frame:
     """One picture, as stored: its planes, and when it is shown."""
 
-    planes: tuple[Samples, ...]
+    planes: tuple[Samples, ...] | tuple[Tensor, ...]
     """Y, Cb, Cr | R, G, B (in this order, not FFmpeg's G, B, R) | Y, then alpha if there is one.
-    Each (height, width), uint8 for 8 bits and uint16 above; rows may be strided."""
+    Each (height, width), uint8 for 8 bits and uint16 above; rows may be strided.
+    Tensors where a graphics card has decoded them; frames to be encoded are in memory."""
     format: PixelFormat
     pts: int
     time_base: Fraction

@@ -139,6 +139,7 @@ class ImageWriter:
         context = av.CodecContext.create(plan.encoder, "w")
         assert isinstance(context, VideoCodecContext)
         self._context = context
+        context.thread_count = 1  # others would hold images back
         open_encoder(context, plan, 1 / plan.rate)
 
     def write(self, frame: Frame) -> None:
@@ -179,11 +180,12 @@ def _packed(frame: Frame, pix_fmt: str) -> av.VideoFrame:
     if frame.format.family == "yuv":
         picture = frame_to_av(frame)
         return picture.reformat(format=pix_fmt, src_color_range=2, dst_color_range=2)
-    planes = [frame.planes[index] for index in ((2, 1, 0) if pix_fmt == "bgra" else (0, 1, 2))]
+    given = [np.asarray(plane) for plane in frame.planes]
+    planes = [given[index] for index in ((2, 1, 0) if pix_fmt == "bgra" else (0, 1, 2))]
     if frame.format.alpha:
-        planes.append(frame.planes[3])
+        planes.append(given[3])
     elif pix_fmt == "bgra":
-        planes.append(np.full_like(frame.planes[0], 255))
+        planes.append(np.full_like(given[0], 255))
     pixels = np.empty((*planes[0].shape, len(planes)), planes[0].dtype)
     for component, plane in enumerate(planes):
         pixels[..., component] = plane

@@ -38,10 +38,12 @@ def open_source(
     end: Seconds | None = None,
     deinterlace: Deinterlace = "auto",
     fps: Fraction | None = None,
+    card: int | None = None,
 ) -> FrameSource:
     """The frames of a video file, of a folder or pattern of images, or of a single image.
 
     `fps` is for images only; UsageError when it is given for a video, which has its own times.
+    `card` is where videos are decoded, see `VideoReader`.
     """
     if is_image_source(source):
         return ImageSequence(source, fps=fps, start=start, end=end)
@@ -54,6 +56,7 @@ def open_source(
         start=start,
         end=end,
         deinterlace=deinterlace,
+        card=card,
     )
 
 
@@ -107,6 +110,7 @@ class ImageSequence:
         if rate <= 0:
             raise UsageError(f"--fps {float(rate):g}: must be greater than zero")
         self.time_base = 1 / rate
+        self.notes: list[str] = []
         self.warnings: list[str] = []
         self.files = find_images(source)
         self._first = 0 if start is None else floor(ticks(start, self.time_base))

@@ -7,18 +7,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from math import floor
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from av.codec.hwaccel import HWAccel
 from av.video.frame import VideoFrame
 
 from vsrcli.errors import InputError, UsageError
 from vsrcli.media.decoder import Decoder
 from vsrcli.media.deinterlace import Deinterlace, deinterlaced
-from vsrcli.media.formats import pixel_format, planar_format, planes_from_av
-from vsrcli.media.frame import Frame
+from vsrcli.media.formats import pixel_format, planar_format, planes_from_av, stored_format
+from vsrcli.media.frame import Frame, Samples
 from vsrcli.media.info import MediaInfo
 from vsrcli.media.probe import probe
 from vsrcli.media.timing import TimedPicture, TimingRepairs, ticks, timed
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Seconds = Fraction | float
 
@@ -33,6 +37,8 @@ class FrameSource(Protocol):
     time_base: Fraction
     lost: int
     """Packets that could not be decoded; complete when the iteration is done."""
+    notes: list[str]
+    """How it was read, where that is not as usual; complete when the iteration is done."""
     warnings: list[str]
     """What was repaired on the way, in sentences; complete when the iteration is done."""
 
@@ -68,12 +74,14 @@ class VideoReader:
         start: Seconds | None = None,
         end: Seconds | None = None,
         deinterlace: Deinterlace = "auto",
+        card: int | None = None,
     ) -> None:
         """Open `source`; `info` is the answer of `probe` where it is known already.
 
         `start` and `end` are seconds from `info.start_time`, the beginning of the file's clock.
         The frame that is shown at `start` is the first one, and the first frame at or after `end`
-        is the first one left out.
+        is the first one left out. `card` is the number of a CUDA device that decodes if it can;
+        the planes of its frames are tensors there.
         InputError when the file cannot be read, UsageError when `start` and `end` make no sense.
         """
         path = os.fspath(source)
@@ -81,6 +89,7 @@ class VideoReader:
         self.info = info or probe(path, allow_protocols)
         self.time_base = self.info.video.time_base
         self.lost = 0
+        self.notes: list[str] = []
         self.warnings: list[str] = []
         self._damaged = 0
         self._deinterlace = deinterlace
@@ -88,7 +97,7 @@ class VideoReader:
         self._start = None if start is None else ticks(_exact(start) + origin, self.time_base)
         self._end = None if end is None else ticks(_exact(end) + origin, self.time_base)
         self._cut = start, end
-        self._decoder = Decoder(path, allow_protocols)
+        self._decoder = Decoder(path, allow_protocols, hwaccel=self._acceleration(card))
 
     def __enter__(self) -> VideoReader:
         return self
@@ -116,10 +125,12 @@ class VideoReader:
         form = None
         for picture in cut(whole, self._start, self._end):
             if form is None:
-                form = pixel_format(planar_format(picture.image.format.name))
+                form = pixel_format(planar_format(stored_format(picture.image)))
+                if picture.image.sw_format is not None:
+                    self.notes.append("decoding on the graphics card")
             count += 1
             yield Frame(
-                planes_from_av(picture.image),
+                _planes(picture.image),
                 form,
                 picture.pts,
                 self.time_base,
@@ -134,6 +145,13 @@ class VideoReader:
             raise InputError(self._nothing())
         if self._end is None:
             self._check_length(picture)
+
+    def _acceleration(self, card: int | None) -> HWAccel | None:
+        if card is None or self._deinterlace == "on":
+            return None
+        from vsrcli.media.card import acceleration, can_decode  # and torch, for which most wait
+
+        return acceleration(card) if can_decode(self.info.video) else None
 
     def _counted(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
         """The frames, with `lost` kept up to date and damaged ones counted."""
@@ -150,20 +168,20 @@ class VideoReader:
         for frame in frames:
             like = like or frame
             same_size = (frame.width, frame.height) == (like.width, like.height)
-            if same_size and frame.format.name == like.format.name:
+            if same_size and stored_format(frame) == stored_format(like):
                 yield frame
                 continue
             if not changed:
                 changed = True
                 self.warnings.append(
                     f"from {_clock(frame, self.time_base)} on the video is {frame.width}x"
-                    f"{frame.height} {frame.format.name}; made {like.width}x{like.height}"
-                    f" {planar_format(like.format.name)} like its beginning"
+                    f"{frame.height} {stored_format(frame)}; made {like.width}x{like.height}"
+                    f" {planar_format(stored_format(like))} like its beginning"
                 )
             yield frame.reformat(
                 like.width,
                 like.height,
-                planar_format(like.format.name),
+                planar_format(stored_format(like)),
                 interpolation="BICUBIC",
             )
 
@@ -204,6 +222,14 @@ class VideoReader:
         length = self.info.duration
         known = "" if length is None else f"; it lasts {float(length):.3f} s"
         return f"{self.info.path}: no frame {span}{known}"
+
+
+def _planes(image: VideoFrame) -> tuple[Samples, ...] | tuple[Tensor, ...]:
+    if image.sw_format is None:
+        return planes_from_av(image)
+    from vsrcli.media.card import planes_on_card
+
+    return planes_on_card(image)
 
 
 def cut(

@@ -235,5 +235,5 @@ def _padded(frame: Frame, right: int, bottom: int) -> Frame:
         height, width = frame.format.plane_size(index, frame.width + right, frame.height + bottom)
         rows = np.arange(height).clip(max=plane.shape[0] - 1)
         columns = np.arange(width).clip(max=plane.shape[1] - 1)
-        planes.append(plane[rows][:, columns])
+        planes.append(np.asarray(plane)[rows][:, columns])
     return Frame(tuple(planes), frame.format, frame.pts, frame.time_base, frame.duration)

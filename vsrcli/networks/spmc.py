@@ -99,6 +99,7 @@ class SameConv(nn.Conv2d):
 
 def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     """Zeros before and after a line of `size` samples."""
+    size = int(size)  # in a trace it is a tensor; the result is the same for all that are allowed
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 

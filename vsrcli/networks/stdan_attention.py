@@ -41,11 +41,15 @@ class Correlation(nn.Module):
         weight, bias = self.offset_conv1.weight[:, : query.shape[1]], self.offset_conv1.bias
         return F.conv2d(query.to(weight.dtype), weight, bias, padding=1)
 
+    def key_half(self, key: Tensor) -> Tensor:
+        """As `query_half`, of the map that is looked at."""
+        weight = self.offset_conv1.weight[:, key.shape[1] :]
+        return F.conv2d(key.to(weight.dtype), weight, padding=1)
+
     def source(self, key: Tensor, value: Tensor) -> Source:
         """Maps (N, E, H, W), ready for any number of queries."""
-        weight = self.offset_conv1.weight[:, key.shape[1] :]
-        half = F.conv2d(key.to(weight.dtype), weight, padding=1)
-        return Source(half, Sampler(key, self.groups), Sampler(value, self.groups))
+        keys, values = Sampler(key, self.groups), Sampler(value, self.groups)
+        return Source(self.key_half(key), keys, values)
 
     def forward(self, query: Tensor, query_half: Tensor, source: Source) -> tuple[Tensor, Tensor]:
         """A query (N, E, H, W) -> how relevant the source is, (N, H, W), and what is taken from
@@ -90,15 +94,18 @@ class FeatureAggregation(nn.Module):
         """T maps (N, C, H, W) -> those at the positions `wanted`, aggregated."""
         sources, queries = [], {}
         for index, x in enumerate(maps):
-            pixels = self.conv_first(x).permute(0, 2, 3, 1)
-            pixels = pixels.to(self.qkv_maps["w_qs"].weight.dtype)
-            query, key, value = (
-                layer(pixels).permute(0, 3, 1, 2) for layer in self.qkv_maps.values()
-            )
+            query, key, value = self.projected(x)
             sources.append(self.deformable_corr.source(key, value))
             if index in wanted:
                 queries[index] = query
         return [maps[index] + self._gathered(index, queries[index], sources) for index in wanted]
+
+    def projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """A map (N, C, H, W) -> query, key and value (N, E, H, W)."""
+        pixels = self.conv_first(x).permute(0, 2, 3, 1)
+        pixels = pixels.to(self.qkv_maps["w_qs"].weight.dtype)
+        query, key, value = (layer(pixels).permute(0, 3, 1, 2) for layer in self.qkv_maps.values())
+        return query, key, value
 
     def _gathered(self, index: int, query: Tensor, sources: Sequence[Source]) -> Tensor:
         half = self.deformable_corr.query_half(query)
@@ -108,6 +115,9 @@ class FeatureAggregation(nn.Module):
         gathered = torch.zeros_like(taken[0])
         for share, value in zip(torch.stack(relevance).softmax(0), taken, strict=True):
             gathered = torch.addcmul(gathered, share[..., None], value)
-        gathered = gathered.permute(0, 3, 1, 2).to(self.conv_last.weight.dtype)
-        made: Tensor = self.conv_last(gathered)
+        return self.finished(gathered)
+
+    def finished(self, gathered: Tensor) -> Tensor:
+        """What was taken from the others, (N, H, W, E), mixed -> (N, C, H, W), to be added."""
+        made: Tensor = self.conv_last(gathered.permute(0, 3, 1, 2).to(self.conv_last.weight.dtype))
         return made

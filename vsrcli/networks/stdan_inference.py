@@ -67,13 +67,10 @@ class STDANInference(STDAN):
         made = F.pixel_shuffle(F.conv2d(x, self.end_weight, self.end_bias, padding=_EDGE), SCALE)
         # Two pixels along each edge, made from twice as many.
         edge, depth = _EDGE * SCALE, 2 * _EDGE
-        top, bottom = self._in_steps(torch.cat((x[..., :depth, :], x[..., -depth:, :]))).chunk(2)
-        made[..., :edge, :] = top[..., :edge, :]
-        made[..., -edge:, :] = bottom[..., -edge:, :]
-        left, right = self._in_steps(torch.cat((x[..., :depth], x[..., -depth:]))).chunk(2)
-        made[..., :edge] = left[..., :edge]
-        made[..., -edge:] = right[..., -edge:]
-        return made
+        ends = self._in_steps(torch.cat((x[..., :depth, :], x[..., -depth:, :]))).chunk(2)
+        made = _framed(ends[0][..., :edge, :], made, ends[1][..., -edge:, :], -2)
+        ends = self._in_steps(torch.cat((x[..., :depth], x[..., -depth:]))).chunk(2)
+        return _framed(ends[0][..., :edge], made, ends[1][..., -edge:], -1)
 
     def _in_steps(self, x: Tensor) -> Tensor:
         made: Tensor = self.conv_last(self.upsample(x))
@@ -93,3 +90,10 @@ class STDANInference(STDAN):
         response = F.pixel_unshuffle(end(ones), SCALE) - nothing
         weight = response.flip(2, 3).transpose(0, 1)
         return weight.float(), nothing[0, :, _EDGE, _EDGE].float()
+
+
+def _framed(first: Tensor, middle: Tensor, last: Tensor, axis: int) -> Tensor:
+    """`middle` with its ends along the axis replaced."""
+    ends = first.shape[axis]
+    inner = middle.narrow(axis, ends, middle.shape[axis] - 2 * ends)
+    return torch.cat((first, inner, last), axis)

@@ -37,10 +37,14 @@ class Windows(NamedTuple):
     """(windows - plain, 1, L, L): what is added to the scores of the other windows."""
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 @torch.inference_mode(False)  # what is made for inference serves training too
 def windows_of(height: int, width: int, side: int, shift: int, device: torch.device) -> Windows:
     """The windows of a map rolled by `shift` up and to the left."""
+    return _windows(height, width, side, shift, device)
+
+
+def _windows(height: int, width: int, side: int, shift: int, device: torch.device) -> Windows:
     if height % side or width % side:
         raise ValueError(f"A map of {height}x{width} does not divide into windows of {side}")
     y, x = torch.arange(height), torch.arange(width)
@@ -50,17 +54,25 @@ def windows_of(height: int, width: int, side: int, shift: int, device: torch.dev
     tokens = token.transpose(1, 2).reshape(-1, side * side)
     if not shift:
         order = tokens.flatten()
-        return Windows(order.to(device), order.argsort().to(device), len(tokens), None)
+        return Windows(order.to(device), _inverse(order).to(device), tokens.shape[0], None)
     # Rows (columns) that the roll brought from the other end are another region.
     region = 2 * (y >= height - shift).int()[:, None] + (x >= width - shift).int()
     regions = region.reshape(height // side, side, width // side, side)
     regions = regions.transpose(1, 2).reshape(-1, side * side)
     blocked = regions[:, :, None] != regions[:, None, :]
+    if torch.onnx.is_in_onnx_export():  # which windows are mixed depends on the size
+        order, mask = tokens.flatten(), torch.where(blocked, _BLOCKED, 0.0)[:, None]
+        return Windows(order, _inverse(order), 0, mask)
     mixed = blocked.flatten(1).any(1)
     order = torch.cat((tokens[~mixed], tokens[mixed])).flatten()
     mask = torch.where(blocked[mixed], _BLOCKED, 0.0)[:, None]
     plain = int((~mixed).sum())
-    return Windows(order.to(device), order.argsort().to(device), plain, mask.to(device))
+    return Windows(order.to(device), _inverse(order).to(device), plain, mask.to(device))
+
+
+def _inverse(order: Tensor) -> Tensor:
+    numbers = torch.arange(order.shape[0])
+    return torch.zeros_like(order).scatter(0, order, numbers)
 
 
 class WindowAttention(nn.Module):
@@ -85,11 +97,11 @@ class WindowAttention(nn.Module):
         """(N, H*W, E), window by window -> the same."""
         length = len(self.position)
         qkv = widened(self.qkv(x.to(self.qkv.weight.dtype)))
-        qkv = qkv.reshape(len(x), -1, length, 3, self.heads, x.shape[2] // self.heads)
+        qkv = qkv.reshape(x.shape[0], -1, length, 3, self.heads, x.shape[2] // self.heads)
         bias = self.relative_position_bias_table[self.position].permute(2, 0, 1).to(qkv.dtype)
         attended = [self._attend(qkv[:, : windows.plain], bias[None])] if windows.plain else []
         if windows.mask is not None:
-            mask = (bias + windows.mask).repeat(len(x), 1, 1, 1)
+            mask = (bias + windows.mask).repeat(x.shape[0], 1, 1, 1)
             attended.append(self._attend(qkv[:, windows.plain :], mask))
         joined = attended[0] if len(attended) == 1 else torch.cat(attended, 1)
         made: Tensor = self.proj(joined.reshape(x.shape).to(self.proj.weight.dtype))
@@ -130,7 +142,9 @@ class SwinBlock(nn.Module):
         self.mlp = Mlp(width)
 
     def forward(self, x: Tensor, height: int, width: int) -> Tensor:
-        windows = windows_of(height, width, self.side, self.shift, x.device)
+        # What a trace made must not be kept.
+        cut = _windows if torch.onnx.is_in_onnx_export() else windows_of
+        windows = cut(height, width, self.side, self.shift, x.device)
         attended = self.attn(self.norm1(x).index_select(1, windows.order), windows)
         x = x + self._kept(attended.index_select(1, windows.back))
         return x + self._kept(self.mlp(self.norm2(x)))

@@ -7,7 +7,7 @@ its new ones behind it, so nothing is concatenated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from vsrcli.networks.folding import AffineRelu, ClampedConv, FoldedConv
 from vsrcli.networks.spec import forward_window
+from vsrcli.networks.strips import by_strips
 from vsrcli.networks.tga import (
     GROUP_DISTANCES,
     RADIUS,
@@ -35,15 +36,12 @@ from vsrcli.networks.tga import (
 class DenseUnit(nn.Module):
     """(N, c, H, W) -> the channels that the unit adds."""
 
-    def __init__(self, block: DenseBlock, unit: int, dtype: torch.dtype) -> None:
+    def __init__(self, mix: ClampedConv, grow: FoldedConv) -> None:
         super().__init__()
-        part = block.unit(unit)
-        self.mix = ClampedConv(part.norm_in, part.conv_in, part.norm_out, dtype=dtype)
-        self.grow = FoldedConv(part.conv_out, dtype=dtype)
+        self.mix, self.grow = mix, grow
 
     def forward(self, x: Tensor) -> Tensor:
-        grown: Tensor = self.grow(self.mix(x))
-        return grown
+        return by_strips(lambda strip: self.grow(self.mix(strip)), x, reach=1)
 
 
 class TimeSlices(nn.Module):
@@ -85,7 +83,14 @@ class TGAInference(nn.Module):
 
         def units(names: Iterable[str]) -> nn.ModuleList:
             blocks = (cast(DenseBlock, network.get_submodule(name)) for name in names)
-            return nn.ModuleList(DenseUnit(b, unit, dtype) for b in blocks for unit in range(3))
+            return nn.ModuleList(
+                DenseUnit(
+                    ClampedConv(part.norm_in, part.conv_in, part.norm_out, dtype=dtype),
+                    FoldedConv(part.conv_out, dtype=dtype),
+                )
+                for block in blocks
+                for part in map(block.unit, range(3))
+            )
 
         self.conv3d_1 = conv("conv3d_1", "bn3d_1", relu=True, dtype=torch.float32)
         self.conv3d_2 = conv("conv3d_2", "bn3d_2", relu=True, dtype=torch.float32)
@@ -100,8 +105,8 @@ class TGAInference(nn.Module):
         self.head_grow_2 = TimeSlices(head.conv3d_4, dtype)
         self.last_mix = ClampedConv(last.bn3d_1, last.conv3d_1, last.bn3d_2, dtype=dtype)
         self.last_grow = TimeSlices(last.conv3d_2, dtype)
-        self.last_mix_2 = ClampedConv(last.bn3d_3, last.conv3d_3, last.bn3d_4, dtype=dtype)
-        self.last_grow_2 = FoldedConv(last.conv3d_4, dtype=dtype)
+        mix_2 = ClampedConv(last.bn3d_3, last.conv3d_3, last.bn3d_4, dtype=dtype)
+        self.last = DenseUnit(mix_2, FoldedConv(last.conv3d_4, dtype=dtype))
 
         self.bn3d_2_2 = AffineRelu(network.bn3d_2_2, dtype=dtype)
         self.compress = conv("compress")
@@ -132,41 +137,67 @@ class TGAInference(nn.Module):
     def from_features(self, features: Sequence[Tensor], center: Tensor) -> Tensor:
         """7 x (B, F, H, W) and the centre frames (B, 3, H, W) -> (B, 3, 4H, 4W) float32."""
         x = self._reconstruct(self._fuse_groups(features))
-        x = F.pixel_shuffle(self.conv3d_r2(x), 2).relu_()
-        residual = F.pixel_shuffle(self.conv3d_r3(self.conv3d_r4(x)), 2)
-        return bicubic_base(center).add_(residual)
+        return bicubic_base(center).add_(by_strips(self._enlarge, x, reach=2))
 
     def _fuse_groups(self, features: Sequence[Tensor]) -> Tensor:
         """7 x (B, F, H, W) -> (B, c, H, W): the groups' dense features and their fusion."""
         growth = self.config.growth
         groups = group_features(features, self.config, self.conv3d_2_2.bias)
         units = len(self.intra)
-        dense = _DenseBuffer(groups, grows=(units + 2) * growth)
+        dense = _dense(groups, grows=(units + 2) * growth)
         for index, unit in enumerate(self.intra):
             grown = unit(dense.used)
             if index == units - 1:
                 grown, logit = grown.split((growth, 1), 1)
                 grown = grown * softmax_over_groups(logit)
             dense.append(grown)
-        y = self.head_mix(dense.used)
-        dense.append(across_groups(y, self.head_grow.weight, self.head_grow.bias))
-        y = self.head_mix_2(dense.used)
-        dense.append(across_groups(y, self.head_grow_2.weight, self.head_grow_2.bias))
+        for mix, grow in (self.head_mix, self.head_grow), (self.head_mix_2, self.head_grow_2):
+            dense.append(_grown(mix, across_groups, grow, dense.used))
 
-        y = self.last_mix(dense.used)
-        merged = _DenseBuffer([dense.used.chunk(3)[1]], grows=2 * growth)
-        merged.append(merge_groups(y, self.last_grow.weight, self.last_grow.bias))
-        merged.append(self.last_grow_2(self.last_mix_2(merged.used)))
+        grown = _grown(self.last_mix, merge_groups, self.last_grow, dense.used)
+        merged = _dense([dense.used.chunk(3)[1]], grows=2 * growth)
+        merged.append(grown)
+        merged.append(self.last(merged.used))
         return merged.used
 
     def _reconstruct(self, x: Tensor) -> Tensor:
-        """(B, c, H, W) -> (B, up_features, H, W): the dense blocks after the fusion."""
-        x = self.compress(self.bn3d_2_2(x))
-        dense = _DenseBuffer([x], grows=len(self.inter) * self.config.growth)
+        """(B, c, H, W) -> (B, c', H, W): the dense blocks after the fusion."""
+        x = by_strips(lambda strip: self.compress(self.bn3d_2_2(strip)), x, reach=1)
+        dense = _dense([x], grows=len(self.inter) * self.config.growth)
         for unit in self.inter:
             dense.append(unit(dense.used))
-        y: Tensor = self.conv3d_r1(self.conv3d_3(self.bn3d_3(dense.used)))
-        return y
+        return dense.used
+
+    def _enlarge(self, x: Tensor) -> Tensor:
+        """(B, c', H, W) -> (B, 3, 4H, 4W): the residual."""
+        x = self.conv3d_r2(self.conv3d_r1(self.conv3d_3(self.bn3d_3(x))))
+        x = self.conv3d_r4(F.pixel_shuffle(x, 2).relu_())
+        return F.pixel_shuffle(self.conv3d_r3(x), 2)
+
+
+def _grown(
+    mix: ClampedConv,
+    convolve: Callable[[Tensor, Tensor, Tensor | None], Tensor],
+    grow: TimeSlices,
+    x: Tensor,
+) -> Tensor:
+    """(G*B, c, H, W) -> (N, g, H, W): a dense unit whose convolution runs across the groups."""
+    return by_strips(lambda strip: convolve(mix(strip), grow.weight, grow.bias), x, reach=1)
+
+
+def _dense(first: Sequence[Tensor], grows: int) -> _DenseBuffer | _DenseList:
+    """Dense features that start with `first`, stacked along the batch, and get `grows` more."""
+    return _DenseList(first) if torch.onnx.is_in_onnx_export() else _DenseBuffer(first, grows)
+
+
+class _DenseList:
+    """Dense features joined where they are used: nothing is written in place in a graph."""
+
+    def __init__(self, first: Sequence[Tensor]) -> None:
+        self.used = torch.cat(tuple(first))
+
+    def append(self, grown: Tensor) -> None:
+        self.used = torch.cat((self.used, grown), 1)
 
 
 class _DenseBuffer:

@@ -4,10 +4,11 @@ Dai et al., "Deformable Convolutional Networks", ICCV 2017, and its modulated ve
 "Deformable ConvNets v2", CVPR 2019. The channels of a map are split into groups; every group has
 its own offsets. Outside the map everything is zero.
 
-Two ways to the same numbers. `grid_sample` is differentiable, exports to ONNX and runs anywhere.
+Three ways to the same numbers. `grid_sample` is differentiable, exports to ONNX and runs anywhere.
 On a CPU, where no gradient is asked for, the four corners of a sample are summed by
 `embedding_bag`: with the channels last, the channels of a group are one row of a table, and the
-sum of four weighted rows is a vector operation. That takes about a quarter of the time.
+sum of four weighted rows is a vector operation. That takes about a quarter of the time. On a card
+one kernel does the same.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vsrcli.ops.kernels import triton_kernel
 from vsrcli.ops.precision import widened
 
 TAPS = 9
@@ -109,7 +111,11 @@ class Sampler:
         needs_graph |= torch.onnx.is_in_onnx_export()
         self.looks_up = on_cpu and not needs_graph
         self.portion = None if needs_graph else _CPU_PORTION if on_cpu else _PORTION
-        if self.looks_up:
+        takes_kernel = self.dtype == torch.float32 and not needs_graph
+        self.kernel = triton_kernel("deform_triton", x) if takes_kernel else None
+        if self.kernel is not None:
+            self.source = x.permute(0, 2, 3, 1).contiguous()
+        elif self.looks_up:
             # Around the map a border of zeros: what lies outside is looked up there. Two on the
             # far sides, as a sample takes the next row and column too.
             padded = F.pad(x, (1, 2, 1, 2)).permute(0, 2, 3, 1).contiguous()
@@ -127,7 +133,10 @@ class Sampler:
     def __call__(self, positions: Positions) -> Tensor:
         """(N, h, w, K, C), float32 or wider."""
         batch, rows, columns, samples = positions.row.shape
-        made = self._by_table(positions) if self.looks_up else self._by_grid(positions)
+        if self.kernel is not None:
+            made: Tensor = self.kernel.sample(self.source, *positions, self.groups)
+        else:
+            made = self._by_table(positions) if self.looks_up else self._by_grid(positions)
         return made.reshape(batch, rows, columns, samples // self.groups, self.shape[1])
 
     def _by_table(self, positions: Positions) -> Tensor:

@@ -6,13 +6,14 @@ Zhou et al., "Spatio-Temporal Filter Adaptive Network for Video Deblurring", ICC
 
 from __future__ import annotations
 
-from functools import lru_cache
-from types import ModuleType
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from vsrcli.ops.kernels import triton_kernel
+from vsrcli.ops.onednn import leaky_linear
 
 
 def fac(x: Tensor, filters: Tensor) -> Tensor:
@@ -73,8 +74,7 @@ def filter_adaptively(
     Both are float32, summed in float32 and channels-last in memory. The filters never exist all
     at once: they would take K*K times the memory of `x`.
     """
-    differentiable = torch.is_grad_enabled() and (hidden.requires_grad or x.requires_grad)
-    kernel = _triton_kernel() if hidden.is_cuda and not differentiable else None
+    kernel = triton_kernel("fac_triton", x, hidden)
     if kernel is not None and kernel.can_run(x, hidden, layer):
         made: tuple[Tensor, Tensor | None] = kernel.filter_adaptively(x, hidden, layer, slope)
         return made
@@ -97,16 +97,6 @@ def filter_adaptively(
     return _joined(filtered), None if layer.reader is None else _joined(read)
 
 
-@lru_cache(maxsize=1)
-def _triton_kernel() -> ModuleType | None:
-    """The module with the kernel, where Triton is installed."""
-    try:
-        from vsrcli.ops import fac_triton
-    except ImportError:
-        return None
-    return fac_triton
-
-
 def _joined(strips: tuple[Tensor, ...]) -> Tensor:
     """(N, h, w, C) each, top to bottom -> (N, C, H, w)"""
     return torch.cat(strips, 1).permute(0, 3, 1, 2)
@@ -124,10 +114,10 @@ def _filter_strip(
     if layer.reader_bias is not None:
         read = layer.reader_bias.float().repeat(flat.shape[0], 1)
     for i in range(size):
-        filters = F.leaky_relu_(F.linear(flat, layer.weight[i], layer.bias[i]), slope)
+        filters = leaky_linear(flat, layer.weight[i], layer.bias[i], slope)
         if read is not None and layer.reader is not None:
             read += filters @ layer.reader[i]
         taps = filters.view(batch, height, width, size, -1).unbind(3)
         for j, tap in enumerate(taps):
-            filtered.addcmul_(padded[:, i : i + height, j : j + width], tap.float())
+            filtered.addcmul_(padded[:, i : i + height, j : j + width], tap)
     return filtered, None if read is None else read.view(batch, height, width, -1)

@@ -135,8 +135,8 @@ def banded(matrix: Tensor, length: int) -> list[Band]:
 
 
 def enlarge(x: Tensor, scale: int, kernel: Kernel = "bicubic") -> Tensor:
-    """`x` (..., H, W) -> (..., s*H, s*W) as `resize` does it, by a convolution that makes a block of
-    s x s pixels for each: a graph for pictures of any size."""
+    """`x` (..., H, W) -> (..., s*H, s*W) as `resize` makes it, in one convolution, which gives each
+    pixel's block of s x s: the same operations for any size, as a graph needs them."""
     height, width = x.shape[-2:]
     # From a long line, away from its ends; a block reaches as far on both sides.
     reach = math.ceil(_KERNELS[kernel][1])

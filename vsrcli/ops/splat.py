@@ -15,6 +15,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vsrcli.ops.kernels import triton_kernel
+
 Border = Literal["drop", "clamp"]
 """What lands outside the picture is dropped, or piled up on the border pixel next to it."""
 Grid = Literal["corner", "center"]
@@ -33,6 +35,10 @@ def splat(image: Tensor, flow: Tensor, scale: int, border: Border, grid: Grid) -
     batch, channels, height, width = image.shape
     high, wide = scale * height, scale * width
     offset = (scale - 1) / 2 if grid == "center" else 0.0
+    kernel = triton_kernel("splat_triton", image, flow)
+    if kernel is not None and image.dtype == flow.dtype == torch.float32:
+        by_kernel: Tensor = kernel.splat(image, flow, scale, border == "clamp", offset)
+        return by_kernel
     x = scale * torch.arange(width, device=flow.device)
     y = scale * torch.arange(height, device=flow.device)[:, None]
     columns, x_weight = _taps(x, scale * flow[:, 0] + offset, wide, border)

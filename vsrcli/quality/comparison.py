@@ -17,7 +17,7 @@ from vsrcli.quality.clips import ClipFiles, read_clip
 from vsrcli.quality.conventions import REPEATS, Conventions
 from vsrcli.quality.measure import FrameScore, score_pictures, score_video
 from vsrcli.quality.trials import Restore, Trial
-from vsrcli.restore.device import Precision
+from vsrcli.restore.device import Backend, Precision
 from vsrcli.restore.restorer import Restorer, load
 from vsrcli.zoo.catalogue import BASELINES
 
@@ -59,14 +59,22 @@ class Progress:
 
 
 def load_models(
-    names: Sequence[str], *, scale: int | None, device: str, precision: Precision
+    names: Sequence[str],
+    *,
+    scale: int | None,
+    device: str,
+    precision: Precision,
+    backend: Backend | None = None,
 ) -> list[Restorer]:
     """The models that are named, without plain resampling, which any comparison has.
 
     Raises what `load` raises, and UsageError if two go by one name.
     """
     trained = [name for name in dict.fromkeys(names) if name not in BASELINES]
-    models = [load(name, device=device, precision=precision, scale=scale) for name in trained]
+    models = [
+        load(name, device=device, precision=precision, scale=scale, backend=backend)
+        for name in trained
+    ]
     if len({name_of(model) for model in models}) < len(models):
         raise UsageError("Two weights files have one name: rename one, or score them one by one")
     return models

@@ -93,7 +93,7 @@ def _model(model: Restorer, scale: int) -> dict[str, Any]:
 
 def _weights(name: str, scale: int) -> Path:
     """The file that `restore.load` takes for a name."""
-    if Path(name).suffix == ".safetensors":
+    if Path(name).suffix in (".safetensors", ".onnx"):
         return Path(name)
     return cached_weights().get(name) or find_entry(name, Fraction(scale)).path
 

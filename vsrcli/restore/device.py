@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from typing import Literal
@@ -12,6 +13,12 @@ import torch.nn.functional as F
 from vsrcli.errors import DeviceError, UsageError
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
+
+Backend = Literal["torch", "onnx"]
+"""What computes: torch, or ONNX Runtime."""
+
+_PROBE_RUNS = 8
+"""Of the convolution that decides between fp32 and bf16, in each."""
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -56,17 +63,25 @@ def find_dtype(precision: Precision, device: torch.device) -> torch.dtype:
 
 
 def _bf16_is_faster() -> bool:
-    """Whether a convolution of the networks' kind gains from bf16 on this CPU; takes some ms."""
+    """Whether a convolution of the networks' kind gains from bf16 on this CPU; takes some ms.
+
+    The two are run in turn, on one thread, and the best run counts: other work on the machine
+    disturbs neither in all its runs, nor keeps threads waiting for each other.
+    """
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        x = torch.ones(1, 64, 48, 48, dtype=dtype).contiguous(memory_format=torch.channels_last)
-        weight = torch.ones(64, 64, 3, 3, dtype=dtype)
-        runs = []
-        for _ in range(4):
-            started = time.perf_counter()
-            F.conv2d(x, weight, padding=1)
-            runs.append(time.perf_counter() - started)
-        seconds[dtype] = min(runs)
+    seconds = {torch.float32: math.inf, torch.bfloat16: math.inf}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for _ in range(_PROBE_RUNS):
+            for dtype in seconds:
+                x = torch.ones(1, 64, 32, 32, dtype=dtype)
+                x = x.contiguous(memory_format=torch.channels_last)
+                weight = torch.ones(64, 64, 3, 3, dtype=dtype)
+                started = time.perf_counter()
+                F.conv2d(x, weight, padding=1)
+                seconds[dtype] = min(seconds[dtype], time.perf_counter() - started)
+    finally:
+        torch.set_num_threads(threads)
     return seconds[torch.bfloat16] < seconds[torch.float32]

@@ -32,7 +32,13 @@ from vsrcli.restore.device import Backend, Precision, find_device, find_dtype
 from vsrcli.restore.graphs import CudaRecorder, Graphs
 from vsrcli.restore.groups import GroupRunner
 from vsrcli.restore.memory import choose_batch, choose_length, choose_tile, free_memory
-from vsrcli.restore.onnx_backend import OnnxNetwork, is_onnx, load_exported, load_onnx
+from vsrcli.restore.onnx_backend import (
+    OnnxNetwork,
+    device_for_onnx,
+    is_onnx,
+    load_exported,
+    load_onnx,
+)
 from vsrcli.restore.ration import Ration
 from vsrcli.restore.recurrent import RecurrentRunner
 from vsrcli.restore.scenes import DELAY, mark_cuts, split_scenes
@@ -88,6 +94,8 @@ def load(
     if reset_every is not None and reset_every < 1:
         raise UsageError(f"Beginning anew every {reset_every} frames makes no sense")
     where = find_device(device)
+    if device == "auto" and (backend == "onnx" or is_onnx(model or "")):
+        where = device_for_onnx(where)
     name = model or default_model(compressed=False)
     factors = scale if isinstance(scale, tuple) else (Fraction(scale or 4), Fraction(scale or 4))
     network: Network | Resample | OnnxNetwork

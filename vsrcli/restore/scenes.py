@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -17,29 +18,35 @@ LEAST_CHANGE = 10 / 255
 RATIO = 3.0
 """A cut changes the picture this many times as much as its neighbours in time do."""
 
+DELAY = 8
+"""Frames that an answer should wait for its numbers to come back from a card: so many can be
+queued there meanwhile. As many as are restored at once."""
+
 _THUMBNAIL = 64
 
 
-def mark_cuts(frames: Iterable[Tensor]) -> Iterator[tuple[Tensor, bool]]:
+def mark_cuts(frames: Iterable[Tensor], delay: int = 0) -> Iterator[tuple[Tensor, bool]]:
     """Each frame (3, H, W) in [0, 1] with whether a scene starts there (the first frame: yes).
 
     A frame's answer depends on its two neighbours on each side alone: its change must be large,
-    and large beside theirs, so that neither motion nor a flash counts. Frames come out two later.
+    and large beside theirs, so that neither motion nor a flash counts. Frames come out `delay` +
+    two later.
     """
-    window: deque[tuple[Tensor, float]] = deque()
+    window: deque[tuple[Tensor, Callable[[], float]]] = deque()
     previous: Tensor | None = None
     position = 0  # of the next frame to come out, within the window
 
     def answer() -> tuple[Tensor, bool]:
-        changes = [change for _, change in window]
+        near = range(min(len(window), position + REACH + 1))
+        changes = [window[index][1]() for index in near]
         return window[position][0], changes[position] == _FIRST or is_cut(changes, position)
 
     for frame in frames:
         thumbnail = _thumbnail(frame)
-        change = _FIRST if previous is None else float((thumbnail - previous).abs().mean())
+        change = None if previous is None else (thumbnail - previous).abs().mean()
         previous = thumbnail
-        window.append((frame, change))
-        if len(window) - position > REACH:
+        window.append((frame, _first if change is None else _fetched(change)))
+        if len(window) - position > REACH + delay:
             yield answer()
             position += 1
         if position > REACH:
@@ -68,6 +75,26 @@ def split_scenes(
 
 
 _FIRST = -1.0
+
+
+def _first() -> float:
+    return _FIRST
+
+
+def _fetched(number: Tensor) -> Callable[[], float]:
+    """What gives the number. A card is asked for it now, and waited for when it is wanted."""
+    if number.device.type != "cuda":
+        value = float(number)
+        return lambda: value
+    copy = torch.empty((), dtype=number.dtype, pin_memory=True).copy_(number, non_blocking=True)
+    copied = torch.cuda.Event(blocking=True)
+    copied.record(torch.cuda.current_stream(number.device))
+
+    def fetched() -> float:
+        copied.synchronize()
+        return float(copy)
+
+    return fetched
 
 
 def is_cut(changes: Sequence[float], position: int) -> bool:
