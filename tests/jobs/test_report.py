@@ -48,9 +48,9 @@ def test_expected_frames_are_unknown_without_a_length(tmp_path: Path) -> None:
 def test_report_is_plain_json() -> None:
     report = Report(
         input="in.mp4", output="out.mp4", model="lanczos", device="cpu", precision="fp32",
-        backend="torch", input_size=(64, 48), output_size=(128, 96), codec="h264", pix_fmt="yuv420p",
-        container="mp4", guesses=("a guess",), notes=(), frames=10, seconds=0.5, fps=20.0,
-        stages={"decode": 1.0},
+        backend="torch", input_size=(64, 48), output_size=(128, 96), codec="h264",
+        pix_fmt="yuv420p", container="mp4", guesses=("a guess",), notes=(), frames=10,
+        seconds=0.5, fps=20.0, stages={"decode": 1.0},
     )  # fmt: skip
     found = json.loads(json.dumps(report.as_json()))
     assert found["output_size"] == [128, 96]
