@@ -317,3 +317,10 @@ def test_a_card_that_is_not_there(codec: str) -> None:
     assert f"{codec} does not work here, {plan.codec} is used instead" in plan.notes[0]
     automatic = choose(EncodeOptions(plan.codec, hardware="auto"), picture(), "mp4")
     assert automatic.encoder == plan.encoder
+
+
+def test_a_picture_too_narrow_for_an_encoder() -> None:
+    narrow = picture(size=(62, 48))
+    with pytest.raises(OutputError, match="64 pixels' width or more, this one has 62"):
+        plan_for("hevc", narrow)
+    assert plan_for("h264", narrow).width == 62

@@ -23,6 +23,8 @@ class Codec:
     options: tuple[tuple[str, str], ...] = ()
     even: bool = False
     """Whether subsampled sizes must be whole numbers of chroma samples."""
+    narrowest: int = 1
+    """Least width in pixels that the encoder can be given."""
     locations: tuple[ChromaLocation, ...] = (ChromaLocation.LEFT,)
     """Chroma locations that a reader of its bit stream or container will know."""
     tells_location: bool = True
@@ -56,8 +58,9 @@ CODECS = {
         even=True, locations=_ANYWHERE,
     ),
     "hevc": Codec(
+        # Of pictures up to 48 pixels wide x265 4.2 writes beyond its buffers.
         "libx265", _ALL, ("crf", 19, 51), ("preset", "medium"), _X26,
-        even=True, locations=_ANYWHERE,
+        even=True, narrowest=64, locations=_ANYWHERE,
     ),
     "av1": Codec(
         "libsvtav1", _OPEN, ("crf", 28, 63), ("preset", "8"), _steps(14),

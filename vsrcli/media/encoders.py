@@ -145,6 +145,11 @@ def choose(options: EncodeOptions, picture: Picture, container: str) -> EncoderP
 
 def _plan(name: str, options: EncodeOptions, picture: Picture) -> EncoderPlan:
     codec = CODECS[name]
+    if picture.width < codec.narrowest:
+        raise OutputError(
+            f"{name} is for pictures of {codec.narrowest} pixels' width or more, this one has "
+            f"{picture.width}; use --codec h264"
+        )
     try:
         formats = av.Codec(codec.encoder, "w").video_formats or []
     except UnknownCodecError:

@@ -17,6 +17,8 @@ from vsrcli.networks.spec import Bidirectional, Chunk, Groups, Recurrent, Window
 
 _COUNTED_SIDE = 8
 """Pixels a side of the picture that is counted on, at least."""
+_FUSED_LINEAR = "mkldnn::_linear_pointwise"
+"""Unknown to torch's counter, see `ops.onednn.leaky_linear`."""
 _FLOW_SIDE = 32
 """The same for flows: their networks resize pictures to multiples of this."""
 
@@ -104,6 +106,9 @@ class _Counter(TorchDispatchMode):
         made = func(*args, **kwargs)
         if func.overloadpacket in flop_registry:
             self.flop += flop_registry[func.overloadpacket](*args, **kwargs, out_val=made)
+        elif func.name() == _FUSED_LINEAR:
+            x, weight = args[:2]
+            self.flop += 2 * x.numel() * weight.shape[0]
         return made
 
     @classmethod
