@@ -90,7 +90,8 @@ def _print_table(found: Sequence[Model]) -> None:
         console.print(f"Degradation ({', '.join(names)}): {degradation}.")
     console.print(
         "GFLOP: 10^9 operations for an output frame, input of {}x{}. Gain: PSNR in dB over "
-        "that of bicubic enlargement; when deblurring, of the input.".format(*PICTURE)
+        "that of bicubic enlargement, on the input that the model's card names; when deblurring, "
+        "of the input.".format(*PICTURE)
     )
 
 
