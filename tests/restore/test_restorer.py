@@ -26,6 +26,11 @@ def test_network_takes_windows(tmp_path: Path) -> None:
     assert restorer.scale == 4
 
 
+def test_weights_without_a_name_say_what_they_are(tmp_path: Path) -> None:
+    restorer = load(weights=tiny_weights(tmp_path, name="fstrn"), device="cpu", precision="fp32")
+    assert restorer.spec.network == "fstrn"
+
+
 def test_streams_arrays_and_tensors_alike(tmp_path: Path) -> None:
     restorer = load(str(tiny_weights(tmp_path)), device="cpu", precision="fp32")
     arrays = [np.random.default_rng(i).integers(0, 256, (8, 9, 3), np.uint8) for i in range(5)]

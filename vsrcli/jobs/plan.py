@@ -69,9 +69,8 @@ def plan_job(source: str, target: Path, options: JobOptions) -> Plan:
     _check_target(source, target, options)
     info = probe_source(source, allow_protocols=options.allow_protocols, fps=options.fps)
     video = info.video
+    restorer = _restorer(options, video)
     width, height = oriented_size((video.width, video.height), video.orientation)
-    model = options.model or usual_model(options.verb, video)
-    restorer = _restorer(model, options, width, height)
     out_width, out_height = options.target.of(width, height, restorer.scale or DEFAULT_SCALE)
     if max(out_width, out_height) > MAX_DIMENSION or out_width * out_height > MAX_PIXELS:
         raise UsageError(f"An output of {out_width}x{out_height} is too large; use a lower scale")
@@ -103,13 +102,16 @@ def usual_model(verb: Verb, video: VideoInfo) -> str:
     return default_model(compressed=leaves_marks(video.codec))
 
 
-def _restorer(model: str, options: JobOptions, width: int, height: int) -> Restorer:
-    """The model for a picture of this size; raises UsageError when it does not do what is asked.
+def _restorer(options: JobOptions, video: VideoInfo) -> Restorer:
+    """The model for this video; raises UsageError when it does not do what is asked.
 
     A size that the options leave to the model is not known before it is loaded.
     """
-    scale = None
+    model, scale = options.model, None
+    if model is None and options.weights is None:
+        model = usual_model(options.verb, video)
     if options.target.given:
+        width, height = oriented_size((video.width, video.height), video.orientation)
         out_width, out_height = options.target.of(width, height, DEFAULT_SCALE)
         scale = (Fraction(out_height, height), Fraction(out_width, width))
     restorer = load(

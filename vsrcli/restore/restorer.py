@@ -79,12 +79,13 @@ def load(
 ) -> Restorer:
     """A model by name, or by the path of its weights or of an ONNX file, ready to restore frames.
 
-    `weights` replaces the shipped weights of `model`. `scale`, vertical and horizontal if they
-    differ, is what baselines make (4 without it), and among weights of several scales the one to
-    choose them for. `tile` is a side in input pixels. `batch`: whole pictures worked on at once by
-    the strategies that can; without it as many as suit the device. `between`: whether a space-time
-    model makes the moments between frames. `reset_every`: frames after which a recurrent model
-    begins anew, beside scene cuts. `backend`: torch without it, but for ONNX files.
+    `weights` replaces the shipped weights of `model`; without a name it is of what its header says.
+    `scale`, vertical and horizontal if they differ, is what baselines make (4 without it), and among
+    weights of several scales the one to choose them for. `tile` is a side in input pixels. `batch`:
+    whole pictures worked on at once by the strategies that can; without it as many as suit the
+    device. `between`: whether a space-time model makes the moments between frames. `reset_every`:
+    frames after which a recurrent model begins anew, beside scene cuts. `backend`: torch without it,
+    but for ONNX files.
     Raises UsageError for unknown names, WeightsError and DeviceError as they say.
     """
     if isinstance(tile, int) and tile < SMALLEST:
@@ -96,7 +97,7 @@ def load(
     where = find_device(device)
     if device == "auto" and (backend == "onnx" or is_onnx(model or "")):
         where = device_for_onnx(where)
-    name = model or default_model(compressed=False)
+    name = model or (str(weights) if weights else default_model(compressed=False))
     factors = scale if isinstance(scale, tuple) else (Fraction(scale or 4), Fraction(scale or 4))
     network: Network | Resample | OnnxNetwork
     if name in BASELINES:
@@ -116,7 +117,7 @@ def load(
             None if weights is None else Path(weights),
             None if scale is None else max(factors),
         )
-        expected = None if weights is None else network_of(name)
+        expected = None if weights is None or model is None else network_of(name)
         if backend == "onnx":
             network, dtype = load_exported(path, expected, where, precision)
         else:
