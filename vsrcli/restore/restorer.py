@@ -79,13 +79,13 @@ def load(
 ) -> Restorer:
     """A model by name, or by the path of its weights or of an ONNX file, ready to restore frames.
 
-    `weights` replaces the shipped weights of `model`; without a name it is of what its header says.
-    `scale`, vertical and horizontal if they differ, is what baselines make (4 without it), and among
-    weights of several scales the one to choose them for. `tile` is a side in input pixels. `batch`:
-    whole pictures worked on at once by the strategies that can; without it as many as suit the
-    device. `between`: whether a space-time model makes the moments between frames. `reset_every`:
-    frames after which a recurrent model begins anew, beside scene cuts. `backend`: torch without it,
-    but for ONNX files.
+    `weights` replaces the shipped weights of `model`; without a name they are of what their header
+    says. `scale`, vertical and horizontal if they differ, is what baselines make (4 without it),
+    and among weights of several scales the one to choose them for. `tile` is a side in input
+    pixels. `batch`: whole pictures worked on at once by the strategies that can; without it as many
+    as suit the device. `between`: whether a space-time model makes the moments between frames.
+    `reset_every`: frames after which a recurrent model begins anew, beside scene cuts. `backend`:
+    torch without it, but for ONNX files.
     Raises UsageError for unknown names, WeightsError and DeviceError as they say.
     """
     if isinstance(tile, int) and tile < SMALLEST:
