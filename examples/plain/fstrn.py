@@ -81,19 +81,6 @@ def compare(network: FSTRN, dtype: torch.dtype, frames: Tensor) -> Comparison:
     )
 
 
-def compare_whole_clip(network: FSTRN, dtype: torch.dtype, frames: Tensor) -> Comparison:
-    """The network run plainly over the whole clip `frames` (T, 3, H, W), beside a stream: the
-    same frames in and out."""
-    plain = PlainFSTRN(network).eval()
-    return Comparison(
-        plain=lambda: plain(frames[None])[0],
-        ours=_stream(network, dtype, frames),
-        plain_frames=len(frames),
-        our_frames=len(frames),
-        difference=lambda: _difference(plain, network, frames),
-    )
-
-
 def _stream(network: FSTRN, dtype: torch.dtype, frames: Tensor) -> Callable[[], Tensor]:
     """Pushes `frames` again and again into a stream that is already full."""
     stream = FSTRNInference(network, dtype).open()

@@ -11,7 +11,6 @@ from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
 from pathlib import Path
-from types import TracebackType
 
 from vsrcli.errors import InputError, UsageError
 from vsrcli.media.color_guess import guess
@@ -129,12 +128,7 @@ class ImageSequence:
     def __enter__(self) -> ImageSequence:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 import av
@@ -157,12 +156,7 @@ class CarriedStreams:
     def __enter__(self) -> CarriedStreams:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _choose(self, stream: Stream, cover: Packet[Stream] | None) -> Carrier | None:

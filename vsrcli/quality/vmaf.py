@@ -7,7 +7,6 @@ import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 
 import imageio_ffmpeg
 from torch import Tensor
@@ -99,12 +98,7 @@ class Vmaf:
     def __enter__(self) -> Vmaf:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
         self._folder.cleanup()
