@@ -259,6 +259,7 @@ def test_bf16_holds_its_precision(fixture: Fixture, real_clip: Tensor) -> None:
 def test_trains(config: SPMCConfig) -> None:
     network = channels_last(SPMC(config)).train()
     initialize(network, torch.Generator().manual_seed(0))
+    nn.init.normal_(network.srmodel.dec3.weight, std=0.05)  # at zero nothing else would learn
     luma, truth = torch.rand(2, 3, 1, 8, 8), torch.rand(2, 3, 1, 32, 32)
     exact = network.estimate_flows(luma)
     with torch.autocast("cpu", torch.bfloat16):
@@ -281,18 +282,37 @@ def test_motion_learns_from_the_fusion_alone() -> None:
     assert network.easyflow.c1.weight.grad.abs().max() > 0
 
 
-def test_training_starts_near_the_interpolation() -> None:
+@torch.no_grad()
+def test_training_starts_at_the_interpolation() -> None:
+    network, again = SPMC(STANDARD).eval(), SPMC(STANDARD)
+    initialize(network, torch.Generator().manual_seed(3))
+    initialize(again, torch.Generator().manual_seed(3))
+    assert all(
+        torch.equal(*two) for two in zip(network.parameters(), again.parameters(), strict=True)
+    )
+    frames = torch.rand(1, 3, 3, 16, 16)
+    assert torch.equal(network(frames)[:, 0], enlarge(frames[:, 1], STANDARD))
+    assert not any(p.any() for p in network.parameters() if p.dim() == 1)
+
+
+@torch.no_grad()
+def test_details_go_through_the_untrained_fusion() -> None:
+    """What reaches the last layer is neither silent nor dead, and more than brightness."""
     network = SPMC(STANDARD)
     initialize(network, torch.Generator().manual_seed(3))
-    again = SPMC(STANDARD)
-    initialize(again, torch.Generator().manual_seed(3))
-    gates = network.srmodel.convLSTM.LSTM_conv
-    assert torch.equal(gates.weight, again.srmodel.convLSTM.LSTM_conv.weight)
-    assert 5e-4 < gates.weight.std() < 1.5e-3
-    assert gates.bias is not None and gates.bias.abs().max() == 0
-    for layer in (network.srmodel.enc2_1, network.easyflow.c2):
-        fan = (layer.in_channels + layer.out_channels) * 9
-        assert 0.9 < layer.weight.abs().max() / (6 / fan) ** 0.5 <= 1
+    fusion = network.srmodel
+    fusion.dec3.weight.fill_(0.05)
+
+    def splats(luma: Tensor) -> Tensor:
+        return splat_window(luma, torch.zeros(1, 3, 2, 16, 16), STANDARD)
+
+    flat = torch.full((1, 3, 1, 16, 16), 0.5)
+    noise = torch.randn(flat.shape, generator=torch.Generator().manual_seed(4))
+    quiet, loud = (fusion(splats(flat + 0.05 * x), 3) for x in (0 * noise, noise))
+    inner = (..., slice(12, -12), slice(12, -12))
+    assert (loud - quiet)[inner].std() > 0.1 * quiet[inner].std()
+    state = fusion.convLSTM.begin(fusion.encode(splats(flat))[2])
+    assert state.hidden[..., 4:-4, 4:-4].abs().max() < 1e-5, "brightness alone is not remembered"
 
 
 @pytest.mark.cuda

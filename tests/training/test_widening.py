@@ -9,11 +9,14 @@ import torch
 from torch import nn
 
 from vsrcli.errors import UsageError
+from vsrcli.networks import stfan
+from vsrcli.networks.stfan import STFAN, STFANConfig
 from vsrcli.networks.tga import TGA, TGAConfig, initialize
 from vsrcli.training.widening import widen
 
 SMALL = TGAConfig(features=6, growth=4, intra_blocks=2, inter_blocks=1, up_features=8)
 LARGE = TGAConfig(features=10, growth=4, intra_blocks=4, inter_blocks=3, up_features=12)
+NARROW = STFANConfig(channels=(3, 4, 6), fac_kernel=3)
 
 
 @pytest.fixture
@@ -34,12 +37,12 @@ def small() -> TGA:
     return network
 
 
-@pytest.mark.parametrize("config", [SMALL, LARGE, replace(LARGE, features=6, up_features=8)])
+@pytest.mark.parametrize("config", [LARGE, replace(LARGE, features=6, up_features=8)])
 @pytest.mark.parametrize("training", [False, True])
 def test_widened_network_computes_the_same(small: TGA, config: TGAConfig, training: bool) -> None:
     large = TGA(config)
     initialize(large, torch.Generator().manual_seed(2))
-    widen(small, large)
+    assert widen(small, large)
     frames = torch.rand(2, 7, 3, 9, 11)
     small.train(training)
     large.train(training)
@@ -66,3 +69,37 @@ def test_new_channels_can_learn(small: TGA) -> None:
 def test_networks_that_do_not_fit_are_refused(small: TGA, change: dict[str, int]) -> None:
     with pytest.raises(UsageError, match="cannot be widened"):
         widen(small, TGA(replace(LARGE, **change)))
+
+
+def test_networks_of_one_size_and_of_different_kinds_are_left_alone(small: TGA) -> None:
+    same, other = TGA(SMALL), STFAN(NARROW)
+    before = same.last.conv3d_1.weight.clone()
+    assert not widen(small, same) and not widen(small, other)
+    assert torch.equal(same.last.conv3d_1.weight, before)
+
+
+@pytest.fixture
+def narrow() -> STFAN:
+    """An STFAN whose every parameter matters."""
+    generator = torch.Generator().manual_seed(1)
+    network = STFAN(NARROW)
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.15, generator=generator)
+    return network
+
+
+@torch.no_grad()
+def test_widened_stfan_computes_the_same(narrow: STFAN) -> None:
+    large = STFAN(STFANConfig(channels=(5, 8, 7), fac_kernel=3))
+    stfan.initialize(large, torch.Generator().manual_seed(2))
+    assert widen(narrow, large)
+    frames = torch.rand(2, 3, 3, 16, 20)
+    expected = narrow(frames)
+    assert (expected - frames).abs().max() > 1e-2
+    torch.testing.assert_close(large(frames), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", [{"channels": (2, 8, 8)}, {"fac_kernel": 5}])
+def test_stfans_that_do_not_fit_are_refused(narrow: STFAN, change: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="cannot be widened"):
+        widen(narrow, STFAN(replace(NARROW, **change)))

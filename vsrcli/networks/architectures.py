@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vsrcli.networks import fstrn, spmc, stfan, tga
+from vsrcli.networks import fstrn, spmc, stdan_initialization, stfan, tga
 from vsrcli.networks.basicvsr import BasicVSR, BasicVSRConfig
 from vsrcli.networks.basicvsr_inference import BasicVSRInference
 from vsrcli.networks.fstrn import FSTRN, FSTRNConfig
@@ -48,7 +48,7 @@ ARCHITECTURES = {
     "tga": Architecture(TGAConfig, TGA, TGAInference, tga.initialize),
     "fstrn": Architecture(FSTRNConfig, FSTRN, FSTRNInference, fstrn.initialize),
     "spmc": Architecture(SPMCConfig, SPMC, SPMCInference, spmc.initialize),
-    "stdan": Architecture(STDANConfig, STDAN, STDANInference, None),
+    "stdan": Architecture(STDANConfig, STDAN, STDANInference, stdan_initialization.initialize),
     "stfan": Architecture(STFANConfig, STFAN, STFANInference, stfan.initialize),
     "basicvsr": Architecture(BasicVSRConfig, BasicVSR, BasicVSRInference, None),
 }

@@ -106,8 +106,16 @@ class STDAN(PyramidLayers):
         maps = self.frame_features(frames.flatten(0, 1))
         by_time = [x.unflatten(0, (batch, length)).unbind(1) for x in maps]
         features = list(zip(*by_time, strict=True))
-        pairs = [self.pair_features(*two) for two in zip(features[:-1], features[1:], strict=True)]
+        pairs = self._pairs(features)
         return torch.stack(self._outputs(features, pairs, range(2 * length - 1)), 1)
+
+    def features_between(self, features: Sequence[Maps]) -> list[Tensor]:
+        """The `frame_features` of N frames -> the finest maps (B, C, H, W) of the N-1 moments
+        between them."""
+        return self._between(self._pairs(features))
+
+    def _pairs(self, features: Sequence[Maps]) -> list[Maps]:
+        return [self.pair_features(*two) for two in zip(features[:-1], features[1:], strict=True)]
 
     def frame_features(self, frames: Tensor) -> Maps:
         """(N, 3, H, W) -> the pyramid of each frame: (N, C, H, W), (N, C, H/2, W/2), (N, C, H/4,

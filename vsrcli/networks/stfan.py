@@ -216,12 +216,19 @@ def bgr_to_rgb(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def initialize(network: STFAN, generator: torch.Generator) -> None:
-    """Xavier-uniform weights and zero biases, as the authors begin, with a tenth of it in the
-    last layer: the untrained network hands on its frames nearly as they are, so that the state
-    it feeds back makes sense from the first step on."""
+    """Random parameters to begin a training with: the authors' Xavier-uniform weights, but with a
+    tenth of it in the last layer, so that the untrained network hands on its frames nearly as they
+    are, and the state it feeds back makes sense from the first step on; and with a tenth in the
+    layers that emit filters, beside a one in each filter's middle, so that features pass them
+    nearly unchanged instead of being mixed at random at every pixel."""
     for name, module in network.named_modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-            gain = 0.1 if name == "img_prd.0" else 1.0
-            nn.init.xavier_uniform_(module.weight, gain, generator=generator)
+            quiet = name in ("img_prd.0", "fac_warp.3.0", "fac_deblur.3.0")
+            nn.init.xavier_uniform_(module.weight, 0.1 if quiet else 1.0, generator=generator)
             assert module.bias is not None
             nn.init.zeros_(module.bias)
+    taps = network.config.fac_kernel**2
+    for filters in (network.fac_warp, network.fac_deblur):
+        bias = filters.get_submodule("3.0").bias
+        assert isinstance(bias, Tensor)
+        nn.init.ones_(bias[taps // 2 :: taps])

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vsrcli.ops.attention import window_attention
 from vsrcli.ops.precision import widened
 
 STOCHASTIC_DEPTH = 0.1
@@ -22,6 +23,10 @@ STOCHASTIC_DEPTH = 0.1
 MLP_RATIO = 2
 _BLOCKED = -100.0
 """Added to the scores of tokens that only the shift brought into one window."""
+
+
+LARGEST_SIDE = 64
+"""Tokens a side of a window: memory grows with the fourth power."""
 
 
 class Windows(NamedTuple):
@@ -82,6 +87,8 @@ class WindowAttention(nn.Module):
 
     def __init__(self, width: int, heads: int, side: int) -> None:
         super().__init__()
+        if side > LARGEST_SIDE:
+            raise ValueError(f"windows of {side} are too large")
         self.heads = heads
         places = (2 * side - 1) ** 2
         self.relative_position_bias_table = nn.Parameter(torch.empty(places, heads))
@@ -96,24 +103,12 @@ class WindowAttention(nn.Module):
     def forward(self, x: Tensor, windows: Windows) -> Tensor:
         """(N, H*W, E), window by window -> the same."""
         length = len(self.position)
-        qkv = widened(self.qkv(x.to(self.qkv.weight.dtype)))
+        qkv = self.qkv(x.to(self.qkv.weight.dtype))
         qkv = qkv.reshape(x.shape[0], -1, length, 3, self.heads, x.shape[2] // self.heads)
-        bias = self.relative_position_bias_table[self.position].permute(2, 0, 1).to(qkv.dtype)
-        attended = [self._attend(qkv[:, : windows.plain], bias[None])] if windows.plain else []
-        if windows.mask is not None:
-            mask = (bias + windows.mask).repeat(x.shape[0], 1, 1, 1)
-            attended.append(self._attend(qkv[:, windows.plain :], mask))
-        joined = attended[0] if len(attended) == 1 else torch.cat(attended, 1)
-        made: Tensor = self.proj(joined.reshape(x.shape).to(self.proj.weight.dtype))
+        bias = self.relative_position_bias_table[self.position].permute(2, 0, 1)
+        attended = window_attention(qkv, bias, windows.plain, windows.mask)
+        made: Tensor = self.proj(attended.reshape(x.shape).to(self.proj.weight.dtype))
         return made
-
-    @staticmethod
-    def _attend(qkv: Tensor, mask: Tensor) -> Tensor:
-        """(N, windows, L, 3, heads, D) -> (N, windows, L, heads * D)."""
-        q, k, v = qkv.flatten(0, 1).permute(2, 0, 3, 1, 4)
-        with torch.autocast(qkv.device.type, enabled=False):
-            made = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        return made.transpose(1, 2).reshape(*qkv.shape[:3], -1)
 
 
 class Mlp(nn.Module):

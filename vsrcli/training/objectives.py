@@ -28,6 +28,8 @@ from vsrcli.training.synthesis import ClipSource
 
 _FLOW_ONLY, _FUSION_ONLY = 0.1, 0.35
 """Shares of the budget at which SPMC's first and second stage end."""
+_SPACE_ONLY, _TIME_ONLY = 0.4, 0.6
+"""Shares of the budget at which STDAN's first and second stage end."""
 _SMOOTHNESS = 0.01
 _FLOW_WEIGHT = 0.01
 """Of the warping loss in SPMC's third stage (Tao et al. 2017)."""
@@ -142,17 +144,44 @@ class FlowThenFusion:
 
 @dataclass(frozen=True)
 class TwiceTheFrames:
-    """STDAN: all frames of a clip from every second one."""
+    """STDAN: all frames of a clip from every second one, in three stages: single frames, which
+    cost a fifteenth of a clip; the features between frames; everything."""
 
     recipe: Recipe
     data: TrainingSet
 
     def batch(self, generator: torch.Generator, share: float) -> Pair:
+        """Clips and what the network is to make of them; in the first stage their first frames;
+        in the second all frames of them, small."""
         truth = _clips(self.recipe, self.data, generator, share)
-        return Pair(_shrunk(truth[:, ::2], self.recipe, generator), truth)
+        if share < _SPACE_ONLY:
+            truth = truth[:, :1]
+        given = _shrunk(truth, self.recipe, generator)
+        return Pair(given if share < _TIME_ONLY else given[:, ::2], truth)
 
     def loss(self, network: STDAN, pair: Pair, share: float) -> Tensor:
+        network.eval()  # leaves no blocks out, against overfitting: trainings are too short for it
+        if share < _SPACE_ONLY:
+            maps, *_ = network.frame_features(pair.given.flatten(0, 1))
+            restored = network.upsampled(network.feature_recon(maps)).float()
+            return _difference(restored, pair.wanted.flatten(0, 1), self.recipe)
+        if share < _TIME_ONLY:
+            return _feature_error(network, pair.given)
         return _difference(network(pair.given).float(), pair.wanted, self.recipe)
+
+
+def _feature_error(network: STDAN, frames: Tensor) -> Tensor:
+    """How wrong the features that STDAN makes between every second of the frames (B, T, 3, H, W)
+    are, beside those of the frames that are there; only the interpolation learns of it."""
+    with torch.no_grad():
+        levels = [
+            x.unflatten(0, frames.shape[:2]) for x in network.frame_features(frames.flatten(0, 1))
+        ]
+    by_time = list(zip(*(level[:, ::2].unbind(1) for level in levels), strict=True))
+    wanted = levels[0][:, 1::2].float()
+    made = torch.stack(network.features_between(by_time), 1).float()
+    error: Tensor = (made - wanted).abs().mean() / wanted.std()
+    return error
 
 
 @dataclass(frozen=True)

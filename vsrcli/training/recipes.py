@@ -87,7 +87,8 @@ class Recipe:
 
 
 def _spmc(scale: int, patch: int) -> Recipe:
-    return Recipe(f"spmc-x{scale}", SPMCConfig(scale=scale), scale=scale, frames=3, patch=patch)
+    network = SPMCConfig(scale=scale)
+    return Recipe(f"spmc-x{scale}", network, scale=scale, frames=3, patch=patch, peak_rate=6e-4)
 
 
 def _stfan(name: str, network: STFANConfig, **sizes: Any) -> Recipe:
@@ -105,6 +106,10 @@ _TGA_LITE = Recipe("tga-lite", TGA_LITE)
 # Begun at tga-lite: on a CPU there is time for a finishing course only.
 _TGA = Recipe("tga", TGAConfig(), patch=24, peak_rate=3e-4, average_decay=0.99)
 _FSTRN = Recipe("fstrn", FSTRNConfig())
+# Single frames at first, then clips of seven.
+_STDAN = Recipe(
+    "stdan", STDANConfig(), patch=24, batch=2, growth=(Stage(0.4, 32, 8),), peak_rate=2e-4
+)
 
 RECIPES = {
     recipe.name: recipe
@@ -115,7 +120,7 @@ RECIPES = {
         _spmc(2, 48),
         _spmc(3, 40),
         _spmc(4, 32),
-        Recipe("stdan", STDANConfig(), patch=24, batch=2, peak_rate=4e-4),
+        _STDAN,
         _stfan("stfan-lite", STFAN_LITE, patch=96, batch=4),
         _stfan("stfan", STFANConfig(), patch=96, batch=2),
         _real(_TGA_LITE),

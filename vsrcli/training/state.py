@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from vsrcli.errors import InputError, UsageError
 from vsrcli.networks.architectures import ARCHITECTURES, Network
-from vsrcli.networks.tga import TGA
 from vsrcli.quality.evaluation import ClipScore, evaluate
 from vsrcli.quality.trials import Trial
 from vsrcli.restore.device import find_dtype
@@ -54,12 +53,10 @@ class Training:
         """The weights it began at, in words."""
 
     def begin_at(self, start: Network, name: str = "") -> None:
-        """Begin as the trained network `start`: one with the same tensors, or a smaller TGA for
-        a TGA. Raises WeightsError or UsageError if it does not fit."""
+        """Begin as the trained network `start`: one with the same tensors, or a smaller TGA or
+        STFAN for another. Raises WeightsError or UsageError if it does not fit."""
         start = start.to(self.device)
-        if isinstance(start, TGA) and isinstance(self.network, TGA):
-            widen(start, self.network)
-        else:
+        if not widen(start, self.network):
             load_state(self.network, start.state_dict(), "the network to begin at")
         self.average.load_state_dict(self.network.state_dict())
         self.begun_at = name

@@ -11,16 +11,57 @@ import torch
 from torch import Tensor, nn
 
 from vsrcli.errors import UsageError
+from vsrcli.networks.architectures import Network
+from vsrcli.networks.stfan import STFAN
 from vsrcli.networks.tga import TGA, inter_names, intra_names
+
+_JOINED = ("fac_deblur.0.0", "fea.0", "upconv2_u.0")
+"""STFAN's layers that read two maps of the coarsest level, one behind the other."""
 
 
 @torch.no_grad()
-def widen(small: TGA, large: TGA) -> None:
-    """Make `large`, already initialized, compute what `small` does.
+def widen(small: Network, large: Network) -> bool:
+    """Make `large`, already initialized, compute what `small` does; False if nothing of it was
+    changed, since these are not two TGAs or two STFANs of different sizes.
 
-    Its new channels keep their own kernels; nothing listens to them yet. Raises UsageError unless
-    `large` is as large everywhere, with the same growth.
+    New channels keep their own kernels; nothing listens to them yet. Raises UsageError unless
+    `large` is as large everywhere, with the same growth or the same size of filters.
     """
+    if small.config == large.config:
+        return False
+    if isinstance(small, TGA) and isinstance(large, TGA):
+        _widen_tga(small, large)
+    elif isinstance(small, STFAN) and isinstance(large, STFAN):
+        _widen_stfan(small, large)
+    else:
+        return False
+    return True
+
+
+def _widen_stfan(small: STFAN, large: STFAN) -> None:
+    pairs = zip(small.config.channels, large.config.channels, strict=True)
+    same_filters = small.config.fac_kernel == large.config.fac_kernel
+    if not same_filters or any(few > many for few, many in pairs):
+        raise _misfit(small, large)
+    for name, source in small.named_modules():
+        if not isinstance(source, (nn.Conv2d, nn.ConvTranspose2d)):
+            continue
+        target = large.get_submodule(name)
+        assert isinstance(target, (nn.Conv2d, nn.ConvTranspose2d))
+        count, parts = source.in_channels, 2 if name in _JOINED else 1
+        first = torch.arange(count // parts)
+        inputs = torch.cat([part * (target.in_channels // parts) + first for part in range(parts)])
+        outputs = torch.arange(source.out_channels)
+        ours, theirs = target.weight, source.weight
+        if isinstance(target, nn.ConvTranspose2d):  # inputs before outputs
+            ours, theirs = ours.transpose(0, 1), theirs.transpose(0, 1)
+        ours[outputs] = 0
+        ours[outputs[:, None], inputs] = theirs
+        assert target.bias is not None and source.bias is not None
+        target.bias[outputs] = source.bias
+
+
+def _widen_tga(small: TGA, large: TGA) -> None:
     _check(small, large)
     for name, source in small.named_modules():
         target = large.get_submodule(name)
@@ -87,4 +128,8 @@ def _check(small: TGA, large: TGA) -> None:
         and few.up_features <= many.up_features
     )
     if not fits:
-        raise UsageError(f"A network of {few} cannot be widened into one of {many}")
+        raise _misfit(small, large)
+
+
+def _misfit(small: Network, large: Network) -> UsageError:
+    return UsageError(f"A network of {small.config} cannot be widened into one of {large.config}")
