@@ -6,14 +6,16 @@
 "Plain" is each published network as one would write it from its paper: nn.Conv3d or nn.Conv2d in
 the default layout, fp32 (or under torch's autocast), fed as published (windows that recompute
 everything, groups that overlap, filters that are held whole). The two are run in turn, so that a
-machine that changes its pace does so for both. Weights do not matter to the time; models without
-shipped ones are run untrained.
+machine that changes its pace does so for both; each network in a process of its own, as the memory
+that one has asked for before changes what the next one pays for more. Weights do not matter to the
+time; models without shipped ones are run untrained.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import multiprocessing
 import statistics
 import time
 from pathlib import Path
@@ -43,30 +45,36 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--plain-precision", choices=["fp32", "fp16", "bf16"], default="fp32")
     arguments = parser.parse_args()
+    device = find_device(arguments.device)
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    print(
+        f"{where}, {torch.get_num_threads()} threads, {arguments.size}, plain in "
+        f"{arguments.plain_precision}, median of {arguments.runs} runs"
+    )
+    print("| model | plain, s a frame | vsr, s a frame | ratio | largest difference |")
+    print("|---|---|---|---|---|", flush=True)
+    for model in arguments.models:
+        with multiprocessing.get_context("spawn").Pool(1) as process:
+            print(process.apply(_row, (model, arguments)), flush=True)
+
+
+def _row(model: str, arguments: argparse.Namespace) -> str:
+    """A row of the table."""
     width, height = map(int, arguments.size.split("x"))
     device = find_device(arguments.device)
     dtype = find_dtype("auto", device)
     plain_dtype = find_dtype(arguments.plain_precision, device)
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    print(
-        f"{where}, {torch.get_num_threads()} threads, {width}x{height}, plain in "
-        f"{arguments.plain_precision}, median of {arguments.runs} runs"
-    )
-    print("| model | plain, s a frame | vsr, s a frame | ratio | largest difference |")
-    print("|---|---|---|---|---|")
-    for model in arguments.models:
-        network = _network(model).to(device)
-        frames = _frames(width, height, network.spec.multiple).to(device)
-        with torch.device(device):  # where the plain layers are made
-            comparison = importlib.import_module(f"plain.{MODELS[model]}").compare(
-                network, dtype, frames
-            )
-            plain, ours, difference = _timed(comparison, arguments.runs, device, plain_dtype)
-        print(
-            f"| {model} | {plain:.3f} | {ours:.3f} ({str(dtype)[6:]}) | {plain / ours:.2f} "
-            f"| {255 * difference:.2f}/255 |",
-            flush=True,
+    network = _network(model).to(device)
+    frames = _frames(width, height, network.spec.multiple).to(device)
+    with torch.device(device):  # where the plain layers are made
+        comparison = importlib.import_module(f"plain.{MODELS[model]}").compare(
+            network, dtype, frames
         )
+        plain, ours, difference = _timed(comparison, arguments.runs, device, plain_dtype)
+    return (
+        f"| {model} | {plain:.3f} | {ours:.3f} ({str(dtype)[6:]}) | {plain / ours:.2f} "
+        f"| {255 * difference:.2f}/255 |"
+    )
 
 
 def _network(model: str) -> Network:

@@ -44,3 +44,7 @@ class FetchError(VsrError):
 
 class DeviceError(VsrError):
     """A device that is absent, cannot do what was asked, or is out of memory."""
+
+
+class LateInterrupt(KeyboardInterrupt):
+    """An interrupt that came when the output was in its place already: it was kept."""

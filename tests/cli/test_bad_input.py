@@ -106,6 +106,14 @@ def test_bad_input_of_probe(
     refused(vsr("probe", make(tmp_path)), said)
 
 
+def test_strict_refuses_a_loss(vsr: Vsr, tmp_path: Path) -> None:
+    source = clips.truncated(clips.clip(tmp_path / "whole.mkv", frames=60), tmp_path / "in.mkv")
+    words = ("upscale", source, "--model", "lanczos", "--scale", "2")
+    assert vsr(*words, tmp_path / "out.mkv").code == 0
+    refused(vsr(*words, tmp_path / "strict.mkv", "--strict"), "cut short; --strict refuses that")
+    assert not (tmp_path / "strict.mkv").exists()
+
+
 @pytest.mark.parametrize(
     ("address", "said"),
     [

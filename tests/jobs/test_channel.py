@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -102,3 +105,36 @@ def test_after_stop_nothing_goes_in_or_out() -> None:
         channel.put(2)
     with pytest.raises(Stopped):
         next(iter(channel))
+
+
+@pytest.mark.parametrize("main", ["sender", "receiver"])
+def test_an_interrupt_at_any_line_leaves_nobody_waiting(main: str) -> None:
+    """Ctrl-C comes to the main thread, which may be anywhere in its half of the hand-over."""
+    delays = random.Random(0)
+    previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for _ in range(300):
+            channel: Channel[int] = Channel(2)
+            halves = (send_for_ever, receive) if main == "sender" else (receive, send_for_ever)
+            other = threading.Thread(target=halves[1], args=(channel,), daemon=True)
+            other.start()
+            with pytest.raises(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, delays.uniform(1e-4, 3e-3))
+                halves[0](channel)
+            channel.stop()
+            other.join(5)
+            assert not other.is_alive()
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+
+
+def send_for_ever(channel: Channel[int]) -> None:
+    with contextlib.suppress(Stopped):
+        while True:
+            channel.put(1)
+
+
+def receive(channel: Channel[int]) -> None:
+    with contextlib.suppress(Stopped):
+        for _ in channel:
+            pass

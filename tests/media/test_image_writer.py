@@ -15,7 +15,8 @@ from vsrcli.media.encoders import EncodeOptions, EncoderPlan, Picture
 from vsrcli.media.formats import pixel_format
 from vsrcli.media.frame import ChromaLocation, ColorSpec, Frame, Matrix, Range, Samples
 from vsrcli.media.image_writer import ImageWriter, image_plan, is_image_target
-from vsrcli.media.output import AtomicFolder, AtomicOutput
+from vsrcli.media.output import AtomicOutput
+from vsrcli.media.output_folder import AtomicFolder
 
 BT709 = ColorSpec(Matrix.BT709, Range.LIMITED, 1, 1, ChromaLocation.LEFT)
 WIDTH, HEIGHT = 37, 23

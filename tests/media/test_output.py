@@ -14,7 +14,8 @@ import pytest
 
 from vsrcli.errors import OutputError
 from vsrcli.media import output
-from vsrcli.media.output import AtomicFolder, AtomicOutput, check_output, check_output_folder
+from vsrcli.media.output import AtomicOutput, check_output
+from vsrcli.media.output_folder import AtomicFolder, check_output_folder
 
 
 @pytest.fixture(params=["unnamed", "hidden"])
@@ -195,7 +196,8 @@ def test_two_jobs_to_one_target(tmp_path: Path) -> None:
 CHILD = """
 import os, sys, time
 from pathlib import Path
-from vsrcli.media.output import AtomicFolder, AtomicOutput
+from vsrcli.media.output import AtomicOutput
+from vsrcli.media.output_folder import AtomicFolder
 if sys.argv[2] == "hidden":
     del os.O_TMPFILE
 kind = AtomicFolder if sys.argv[2] == "folder" else AtomicOutput

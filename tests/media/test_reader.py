@@ -35,7 +35,7 @@ def same_as_ffmpeg(path: Path, pix_fmt: str) -> list[Frame]:
     times = video_times(path)
     # ffmpeg rounds to whole ticks as well: the times are equal, not only near.
     assert [frame.seconds for frame in frames] == pytest.approx(times, abs=1e-9)
-    assert (reader.lost, reader.warnings) == (0, [])
+    assert (reader.lost, reader.warnings, reader.losses) == (0, [], [])
     assert all(frame.time_base == reader.time_base for frame in frames)
     for one, following in zip(frames, frames[1:], strict=False):
         assert one.pts + one.duration == following.pts
@@ -138,9 +138,9 @@ def test_gaps_at_an_even_rate_are_said(tmp_path: Path) -> None:
     )  # fmt: skip
     frames, reader = read(path)
     assert len(frames) == 57
-    assert reader.warnings == ["about 3 frames are missing in the file; those before stay on"]
+    assert reader.losses == ["about 3 frames are missing in the file; those before stay on"]
     _, uneven = read(clips.variable_rate(tmp_path / "uneven.mkv", frames=60))
-    assert uneven.warnings == []
+    assert uneven.losses == []
 
 
 def test_size_that_changes(tmp_path: Path) -> None:
@@ -192,8 +192,8 @@ def test_frames_around_broken_ones_all_come(tmp_path: Path, broken: list[int]) -
     assert dict(zip([f.pts for f in frames], hashes(frames), strict=True)) == expected
     assert reader.lost == len(broken)
     lost = f"{len(broken)} packets could not be decoded; their frames are lost"
-    assert reader.warnings[0] == lost
-    assert len(reader.warnings) == (2 if broken[0] == 12 else 1)  # then it also ends too early
+    assert reader.losses[0] == lost
+    assert len(reader.losses) == (2 if broken[0] == 12 else 1)  # then it also ends too early
 
 
 @pytest.mark.parametrize("at", [0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
@@ -207,7 +207,7 @@ def test_h264_with_a_smashed_middle(tmp_path: Path, at: float) -> None:
     got = dict(zip(pts, hashes(frames), strict=True))
     right = [moment for moment, value in good.items() if got.get(moment) == value]
     assert len(right) >= 48 - 16  # a hit reaches no further than two groups of 8
-    assert len(frames) == 48 or reader.warnings
+    assert len(frames) == 48 or reader.losses
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".nut", ".avi"])
@@ -219,8 +219,8 @@ def test_truncated_file(tmp_path: Path, suffix: str) -> None:
     if suffix == ".mkv":
         length = f"{frames[-1].seconds + 0.1:.3f}"
         claimed = f"the video ends after {length} s, but the file claims 2.000 s: it was cut short"
-        assert claimed in reader.warnings
-    assert reader.warnings
+        assert claimed in reader.losses
+    assert reader.losses
     reference = frame_hashes(path, pix_fmt)
     assert 8 <= len(frames) < 20
     assert abs(len(frames) - len(reference)) <= 1
@@ -235,7 +235,7 @@ def test_truncated_mp4_with_its_index_in_front(tmp_path: Path) -> None:
     assert 5 <= len(frames) < 20
     good = frame_hashes(whole, "yuv420p")
     assert hashes(frames)[:5] == good[:5]
-    assert reader.warnings[-1].endswith("but the file claims 2.000 s: it was cut short")
+    assert reader.losses[-1].endswith("but the file claims 2.000 s: it was cut short")
 
 
 def cut_of(frames: list[Frame], origin: Fraction, start: Fraction, end: Fraction) -> list[Frame]:

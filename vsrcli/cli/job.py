@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from vsrcli.cli.interrupted import Interrupted, ignore_signals
 from vsrcli.cli.options import (
     parse_encoder_option,
     parse_ratio,
@@ -19,12 +20,15 @@ from vsrcli.cli.options import (
     parse_tile,
     parse_time,
 )
+from vsrcli.cli.printing import printable
 from vsrcli.cli.progress import clock, shown_progress
 from vsrcli.cli.weights_fetch import fetch_at_first_use
+from vsrcli.errors import LateInterrupt
 
 if TYPE_CHECKING:
     from vsrcli.jobs.options import JobOptions
     from vsrcli.jobs.report import Report
+    from vsrcli.media.sandbox import Sandbox
 
 
 Verb = Literal["upscale", "deblur"]
@@ -75,6 +79,10 @@ Fps = Annotated[
 Deinterlace = Annotated[
     Literal["auto", "on", "off"], option("Input", "auto: when frames are flagged interlaced.")
 ]
+Strict = Annotated[bool, option("Input", "Fail when anything of the input is lost.", "--strict")]
+SandboxDecode = Annotated[
+    Literal["on", "off"], option("Input", "Decode in a process of its own, which may crash alone.")
+]
 Device = Annotated[str, option("Speed", "auto, cpu, cuda, cuda:1 or mps.")]
 Precision = Annotated[
     Literal["auto", "fp32", "fp16", "bf16"],
@@ -94,6 +102,16 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Say only what fails.")]
 def run(verb: Verb, given: Mapping[str, Any]) -> None:
     """Do the job that a command was given in its parameters, by their names, and say what was
     done; with `dry_run` only plan it."""
+    if given["sandbox_decode"] == "off" or sys.platform != "linux":
+        _run(verb, given, None)
+        return
+    from vsrcli.media.sandbox import Sandbox
+
+    with Sandbox() as sandbox:  # which starts while this process loads torch
+        _run(verb, given, sandbox)
+
+
+def _run(verb: Verb, given: Mapping[str, Any], sandbox: Sandbox | None) -> None:
     # Looking for garbage among the objects that torch makes at its import takes a fifth as long.
     gc.disable()
     from vsrcli.jobs.job import run_job
@@ -105,16 +123,20 @@ def run(verb: Verb, given: Mapping[str, Any]) -> None:
     options, source, quiet = _options(verb, given), given["source"], given["quiet"]
     target = given["target"] or deblurred_name(source)
     if given["dry_run"]:
-        report = plan_job(source, target, options).report
+        report = plan_job(source, target, options, sandbox).report
     else:
         fetch_at_first_use(options.model, options.weights)
-        with shown_progress(quiet) as progress:
-            report = run_job(source, target, options, progress)
+        try:
+            with shown_progress(quiet) as progress:
+                report = run_job(source, target, options, progress, sandbox)
+                ignore_signals()
+        except LateInterrupt:
+            raise Interrupted(f"Interrupted, but {target} was whole already and is kept") from None
     if given["as_json"]:
         print(json.dumps(report.as_json()))
     if not quiet:
         for line in _told(report, given["dry_run"]):
-            print(line, file=sys.stderr)
+            print(printable(line), file=sys.stderr)
 
 
 def _options(verb: Verb, given: Mapping[str, Any]) -> JobOptions:
@@ -148,6 +170,7 @@ def _options(verb: Verb, given: Mapping[str, Any]) -> JobOptions:
         start=given["start"],
         end=given["end"],
         fps=given["fps"],
+        strict=given["strict"],
         overwrite=given["overwrite"],
         allow_protocols=tuple(given["allow_protocol"] or ()),
     )
@@ -155,7 +178,7 @@ def _options(verb: Verb, given: Mapping[str, Any]) -> JobOptions:
 
 def _told(report: Report, dry_run: bool) -> list[str]:
     """The report as lines for people: what was guessed, kept, lost and done."""
-    said = [*report.guesses, *report.notes, *report.warnings]
+    said = [*report.guesses, *report.notes, *report.warnings, *report.losses]
     lines = [line[:1].upper() + line[1:] for line in said]
     size = "{}x{} -> {}x{}".format(*report.input_size, *report.output_size)
     how = f"{report.model} on {report.device} in {report.precision}, {report.codec}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -12,8 +11,10 @@ import typer
 import vsrcli
 from vsrcli.cli import bench, deblur, export, models, probe, train, upscale, weights
 from vsrcli.cli.eval import evaluate
-from vsrcli.cli.interrupted import INTERRUPTED
+from vsrcli.cli.interrupted import INTERRUPTED, handle_signals
 from vsrcli.cli.options import DEBUG
+from vsrcli.cli.printing import printable
+from vsrcli.cli.standard_streams import replace_closed, watched
 from vsrcli.errors import VsrError
 
 app = typer.Typer(
@@ -56,23 +57,25 @@ def run() -> NoReturn:
     # Large pages halve the cost of the float pictures that torch allocates on the CPU. torch
     # reads this when it first allocates.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    signal.signal(signal.SIGTERM, _interrupt)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        # Not where the shell had it ignored, as it does for jobs in the background.
-        signal.signal(signal.SIGINT, _interrupt)
+    handle_signals()
+    replace_closed()
+    with watched():
+        _run()
+
+
+def _run() -> NoReturn:
     try:
         # Not standalone, where Typer draws a box around its errors.
         code = app(standalone_mode=False)
         if code == INTERRUPTED:  # Typer turns an interrupt into this exit code without a word
             raise KeyboardInterrupt
+        sys.stdout.flush()
     except VsrError as error:
         _fail(error, str(error), error.exit_code)
     except KeyboardInterrupt as error:
         _fail(error, "Interrupted; nothing was written", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has left: there is nobody to tell.
-        sys.stdout = None
-        sys.exit(1)
+        sys.exit(1)  # whoever read our output has left: there is nobody to tell
     except Exception as error:
         if hasattr(error, "format_message"):  # Typer's own: its class moves between versions
             _refuse(error)
@@ -92,18 +95,11 @@ def _refuse(error: Any) -> NoReturn:
     sys.exit(error.exit_code)
 
 
-def _interrupt(*_: object) -> NoReturn:
-    # A second one would hit the clean-up, while threads still work on what is being closed.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
 def _fail(error: BaseException, message: str, code: int) -> NoReturn:
     if DEBUG.is_set():
         raise error
     # File names may hold line breaks.
-    print("vsr:", " ".join(message.splitlines()), file=sys.stderr)
+    print("vsr:", printable(" ".join(message.splitlines())), file=sys.stderr)
     sys.exit(code)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from vsrcli.cli.options import AllowProtocol, Debug, Json
+from vsrcli.cli.printing import printable
 
 
 def probe(
@@ -22,4 +23,4 @@ def probe(
     from vsrcli.media.images import probe_source
 
     info = probe_source(file, allow_protocols=tuple(allow_protocol or ()))
-    print(to_json(info) if as_json else describe(info))
+    print(to_json(info) if as_json else printable(describe(info)))

@@ -41,6 +41,8 @@ def upscale(
     end: job.End = None,
     fps: job.Fps = None,
     deinterlace: job.Deinterlace = "auto",
+    strict: job.Strict = False,
+    sandbox_decode: job.SandboxDecode = "on",
     allow_protocol: AllowProtocol = None,
     device: job.Device = "auto",
     precision: job.Precision = "auto",

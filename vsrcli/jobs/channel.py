@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Iterator
+from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -14,50 +13,52 @@ class Stopped(Exception):  # noqa: N818
     """The job is being given up; the stage that sees this just returns."""
 
 
+class _End:
+    """Comes after the last item."""
+
+
 class Channel(Generic[Item]):
     """A queue of at most `size` items from one thread to another.
 
     The sender calls `put` and, when done, `finish`; the receiver iterates. `stop` wakes both
     sides with `Stopped`, whatever they wait for.
+
+    Ctrl-C may break into any line of the main thread. Hence no locks, which it would leave locked,
+    but two queues whose every step is one call into C: of the items, and of the places for them.
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
-        self._items: deque[Item] = deque()
-        self._changed = threading.Condition()
-        self._finished = False
+        self._items: SimpleQueue[Item | _End] = SimpleQueue()
+        self._places: SimpleQueue[None] = SimpleQueue()
+        for _ in range(size):
+            self._places.put(None)
         self._stopped = False
 
     def put(self, item: Item) -> None:
         """Hand over `item`, waiting while the queue is full."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopped or len(self._items) < self._size)
-            if self._stopped:
-                raise Stopped
-            self._items.append(item)
-            self._changed.notify_all()
+        self._places.get()
+        if self._stopped:
+            self._places.put(None)
+            raise Stopped
+        self._items.put(item)
 
     def finish(self) -> None:
         """No more items will come."""
-        with self._changed:
-            self._finished = True
-            self._changed.notify_all()
+        self._items.put(_End())
 
     def stop(self) -> None:
         """Give up: both sides get `Stopped`."""
-        with self._changed:
-            self._stopped = True
-            self._items.clear()
-            self._changed.notify_all()
+        self._stopped = True
+        self._places.put(None)
+        self._items.put(_End())
 
     def __iter__(self) -> Iterator[Item]:
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._stopped or self._items or self._finished)
-                if self._stopped:
-                    raise Stopped
-                if not self._items:
-                    return
-                item = self._items.popleft()
-                self._changed.notify_all()
+            item = self._items.get()
+            if self._stopped:
+                self._items.put(_End())
+                raise Stopped
+            if isinstance(item, _End):
+                return
+            self._places.put(None)
             yield item

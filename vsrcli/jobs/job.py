@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from fractions import Fraction
 from math import floor
 from pathlib import Path
 from typing import Any
 
-from vsrcli.errors import OutputError
+from vsrcli.errors import InputError, LateInterrupt, OutputError
 from vsrcli.jobs.options import JobOptions
 from vsrcli.jobs.picture_route import PictureRoute
 from vsrcli.jobs.pipeline import run_segment
-from vsrcli.jobs.plan import Plan, is_pattern, plan_job
+from vsrcli.jobs.plan import Plan, inputs_of, is_pattern, plan_job
 from vsrcli.jobs.plane_route import PlaneRoute, resampling_of_planes
 from vsrcli.jobs.report import Meter, ProgressCallback, Report, expected_frames
 from vsrcli.jobs.route import Picturing, Route, Segment
+from vsrcli.media.encoders import is_bluray, written_as
 from vsrcli.media.frame import Frame
 from vsrcli.media.geometry import oriented_sar
 from vsrcli.media.image_writer import ImageWriter
 from vsrcli.media.images import open_source
-from vsrcli.media.output import AtomicFolder, AtomicOutput
+from vsrcli.media.output import AtomicOutput
+from vsrcli.media.output_folder import AtomicFolder
 from vsrcli.media.reader import FrameSource
+from vsrcli.media.sandbox import Sandbox
 from vsrcli.media.streams import CarriedStreams, Cut, output_shift
 from vsrcli.media.writer import FrameSink, MovieWriter
+from vsrcli.restore.memory import telling_of_memory
 from vsrcli.restore.restorer import NAMES, Restorer
 
 
@@ -34,22 +39,38 @@ def run_job(
     target: Path,
     options: JobOptions,
     progress: ProgressCallback | None = None,
+    sandbox: Sandbox | None = None,
 ) -> Report:
     """Restore `source` into `target`, which appears only when it is whole.
 
-    Audio, subtitles and everything else of the file is carried over. Raises a VsrError, after
-    which, as after any exception, nothing is left at `target` and `source` is untouched.
+    Audio, subtitles and everything else of the file is carried over. `sandbox` is where the source
+    is decoded, unless a card does that; without it in this process. Raises a VsrError, after
+    which, as after any exception but LateInterrupt, `target` is as it was; `source` always is.
     """
-    plan = plan_job(source, target, options)
-    info, video = plan.info, plan.info.video
+    # First of all, so that a second job to one target is refused before it loads a model.
+    place = _place(source, target, options)
+    try:
+        with telling_of_memory(), place as path:
+            return _run(plan_job(source, target, options, sandbox), path, progress, sandbox)
+    except KeyboardInterrupt:
+        if place.is_done:
+            raise LateInterrupt from None
+        raise
+
+
+def _run(
+    plan: Plan, path: Path, progress: ProgressCallback | None, sandbox: Sandbox | None
+) -> Report:
+    """Write to `path` what is meant for the plan's target."""
+    options, info, video = plan.options, plan.info, plan.info.video
     expected = expected_frames(video, info.duration, options.start, options.end)
     rate = plan.restorer.rate
     meter = Meter(expected and _restored_frames(expected, rate), progress)
     with contextlib.ExitStack() as stack:
-        frames = stack.enter_context(_open(plan))
+        frames = stack.enter_context(_open(plan, sandbox))
         notes: list[str] = []
-        warnings: list[str] = []
-        sink = stack.enter_context(_sink(plan, frames.time_base, notes, warnings))
+        losses: list[str] = []
+        sink = stack.enter_context(_sink(plan, path, frames, notes, losses))
         route = _route(plan.restorer, plan.picturing, Segment())
         stages = run_segment(
             _begun(frames, _first_tick(plan, frames.time_base)),
@@ -65,12 +86,16 @@ def run_job(
                 f"{stages.read} frames were read but {sink.frames} of {due} written; "
                 "this is a fault of vsr, nothing was kept"
             )
+    losses = [*frames.losses, *losses]
+    if options.strict and losses:
+        raise InputError(f"{plan.source}: {losses[0]}; --strict refuses that")
     planned = plan.report
     return replace(
         planned,
         precision=NAMES[plan.restorer.dtype],
         notes=(*planned.notes, *frames.notes, *notes),
-        warnings=(*planned.warnings, *frames.warnings, *warnings, *plan.restorer.warnings),
+        warnings=(*planned.warnings, *frames.warnings, *plan.restorer.warnings),
+        losses=tuple(losses),
         frames=stages.written,
         lost_packets=frames.lost,
         seconds=meter.seconds,
@@ -92,8 +117,16 @@ def _route(restorer: Restorer, picturing: Picturing, segment: Segment) -> Route[
     return PictureRoute(restorer, picturing, segment)
 
 
-def _open(plan: Plan) -> FrameSource:
+def _open(plan: Plan, sandbox: Sandbox | None) -> FrameSource:
     options, device = plan.options, plan.restorer.device
+    if sandbox is not None and device.type != "cuda":
+        return sandbox.open(
+            plan.info,
+            start=options.start,
+            end=options.end,
+            deinterlace=options.deinterlace,
+            strict=options.strict,
+        )
     return open_source(
         plan.source,
         info=plan.info,
@@ -101,6 +134,7 @@ def _open(plan: Plan) -> FrameSource:
         start=options.start,
         end=options.end,
         deinterlace=options.deinterlace,
+        strict=options.strict,
         fps=options.fps,
         card=device.index or 0 if device.type == "cuda" else None,
     )
@@ -126,42 +160,36 @@ def _begun(frames: Iterable[Frame], first: int | None) -> Iterator[Frame]:
             yield frame
 
 
-@contextlib.contextmanager
-def _sink(
-    plan: Plan, time_base: Fraction, notes: list[str], warnings: list[str]
-) -> Iterator[FrameSink]:
-    """Where the frames go; what they turn into is at the target once the block ends well.
+def _place(source: str, target: Path, options: JobOptions) -> AtomicOutput | AtomicFolder:
+    """What gives the path to write to, and moves what is there to the target in the end."""
+    target = written_as(target)
+    inputs = inputs_of(source, target)
+    if is_pattern(target):
+        return AtomicFolder(target.parent, overwrite=options.overwrite, inputs=inputs)
+    return AtomicOutput(target, overwrite=options.overwrite, inputs=inputs)
 
-    `notes` and `warnings` get what there is to say of the streams carried over, by then.
+
+def _sink(
+    plan: Plan, path: Path, frames: FrameSource, notes: list[str], losses: list[str]
+) -> AbstractContextManager[FrameSink]:
+    """Where the frames go: to a file at `path`, or into a folder there.
+
+    `notes` and `losses` get what there is to say of the streams carried over, by the end.
     """
-    overwrite, inputs = plan.options.overwrite, [Path(plan.source)]
-    encoding = plan.picturing.plan
     if plan.container != "images":
-        with (
-            AtomicOutput(plan.target, overwrite=overwrite, inputs=inputs) as path,
-            _movie(plan, path, time_base, notes, warnings) as writer,
-        ):
-            yield writer
-    elif is_pattern(plan.target):
-        folder = plan.target.parent
-        with (
-            AtomicFolder(folder, overwrite=overwrite, inputs=inputs) as path,
-            ImageWriter(path / plan.target.name, encoding) as images,
-        ):
-            yield images
-    else:
-        with (
-            AtomicOutput(plan.target, overwrite=overwrite, inputs=inputs) as path,
-            ImageWriter(path, encoding) as image,
-        ):
-            yield image
+        return _movie(plan, path, frames, notes, losses)
+    name = path / plan.target.name if is_pattern(plan.target) else path
+    return ImageWriter(
+        name, plan.picturing.plan, target=plan.target, icc_profile=plan.info.video.icc_profile
+    )
 
 
 @contextlib.contextmanager
 def _movie(
-    plan: Plan, path: Path, time_base: Fraction, notes: list[str], warnings: list[str]
+    plan: Plan, path: Path, frames: FrameSource, notes: list[str], losses: list[str]
 ) -> Iterator[FrameSink]:
     options, info, video = plan.options, plan.info, plan.info.video
+    time_base = frames.time_base
     first = _first_tick(plan, time_base)
     start = None if first is None else first * time_base
     end = None if options.end is None else info.start_time + options.end
@@ -178,6 +206,8 @@ def _movie(
                     subtitles=options.subtitles,
                     cut=Cut(start, end, shift),
                     allow_protocols=options.allow_protocols,
+                    splices=frames.splices,
+                    bluray=is_bluray(plan.target),
                 )
             )
         aspect = video.sample_aspect_ratio
@@ -198,4 +228,4 @@ def _movie(
         notes.extend(writer.notes)
         if carried is not None:
             notes.extend(carried.notes)
-            warnings.extend(carried.warnings)
+            losses.extend(carried.losses)

@@ -84,6 +84,8 @@ class JobOptions:
     end: Fraction | None = None
     fps: Fraction | None = None
     """Frame rate of an image sequence read."""
+    strict: bool = False
+    """Whether anything lost of a damaged input ends the job."""
     overwrite: bool = False
     allow_protocols: tuple[str, ...] = ()
 

@@ -94,10 +94,12 @@ class PictureRoute:
             yield begun.popleft()()
 
     def _begin_to_finish(self, item: Pictured) -> Callable[[], Frame]:
-        """What waits for the frame to be there."""
+        """What waits for the frame to be there; one that stays on the card may still be made."""
         plan, rest = self._picturing.plan, item[1]
         with self.clocks["from_rgb"]:
             planes = _to_planes(*item, plan)
+        if plan.card is not None:
+            return lambda: Frame(planes, plan.format, rest.pts, rest.time_base, rest.duration)
         with self.clocks["download"]:
             wait = downloading(planes)
 

@@ -13,6 +13,7 @@ from vsrcli.jobs.clock import STAGES, Clock
 from vsrcli.jobs.crossing import Crossing, own_stream
 from vsrcli.jobs.route import Item, Route
 from vsrcli.media.frame import Frame
+from vsrcli.media.placing import undisturbed
 from vsrcli.media.writer import FrameSink
 
 Made = TypeVar("Made")
@@ -99,10 +100,11 @@ def run_segment(
     ]
     # Asked before the stages set theirs, which a thread new to torch would start with.
     torch_threads = torch.get_num_threads()
-    for thread in threads:
-        thread.start()
-    torch.set_num_threads(route.threads or torch_threads)
     try:
+        with undisturbed():  # or a thread could be left waiting for its start to be noticed
+            for thread in threads:
+                thread.start()
+        torch.set_num_threads(route.threads or torch_threads)
         with own_stream(route.device):
             _restore(route, decoded, restored)
             restored.finish()
@@ -111,10 +113,12 @@ def run_segment(
         pass
     finally:
         # Whatever ended this, no stage goes on: the caller is about to close what it works on.
-        decoded.stop()
-        restored.stop()
-        for thread in threads:
-            thread.join()
+        with undisturbed():
+            decoded.stop()
+            restored.stop()
+            for thread in threads:
+                if thread.ident is not None:  # started
+                    thread.join()
         torch.set_num_threads(torch_threads)
     if failures:
         raise failures[0]

@@ -12,12 +12,14 @@ from vsrcli.jobs.report import Report
 from vsrcli.jobs.route import Picturing
 from vsrcli.media.access import MAX_DIMENSION, MAX_PIXELS
 from vsrcli.media.codecs import leaves_marks
-from vsrcli.media.encoders import Picture, choose, container_of
+from vsrcli.media.encoders import Picture, choose, container_of, written_as
 from vsrcli.media.geometry import oriented_size
 from vsrcli.media.image_writer import image_plan, is_image_target
-from vsrcli.media.images import probe_source
+from vsrcli.media.images import find_images, is_image_source, probe_source
 from vsrcli.media.info import MediaInfo, VideoInfo
-from vsrcli.media.output import check_output, check_output_folder
+from vsrcli.media.output import check_output, resolved
+from vsrcli.media.output_folder import check_output_folder
+from vsrcli.media.sandbox import Sandbox
 from vsrcli.networks.spec import Recurrent
 from vsrcli.restore.restorer import NAMES, Restorer, load
 from vsrcli.zoo.catalogue import default_deblurring_model, default_model
@@ -61,13 +63,18 @@ class Plan:
         )
 
 
-def plan_job(source: str, target: Path, options: JobOptions) -> Plan:
+def plan_job(
+    source: str, target: Path, options: JobOptions, sandbox: Sandbox | None = None
+) -> Plan:
     """Look at the input, load the model and choose the encoder; writes nothing.
 
-    Raises the VsrError that the job itself would raise as early.
+    `sandbox` is where it is looked at; without it in this process. Raises the VsrError that the
+    job itself would raise as early.
     """
+    target, asked = written_as(target), target
     _check_target(source, target, options)
-    info = probe_source(source, allow_protocols=options.allow_protocols, fps=options.fps)
+    probe = probe_source if sandbox is None else sandbox.probe
+    info = probe(source, allow_protocols=options.allow_protocols, fps=options.fps)
     video = info.video
     restorer = _restorer(options, video)
     width, height = oriented_size((video.width, video.height), video.orientation)
@@ -90,7 +97,14 @@ def plan_job(source: str, target: Path, options: JobOptions) -> Plan:
         # Without a card there is no encoder on it to look for, nor to report missing.
         on_card = restorer.device.type == "cuda"
         encode = options.encode if on_card else replace(options.encode, hardware="off")
-        plan = choose(encode, picture, container)
+        card = restorer.device.index or 0 if on_card else None
+        plan = choose(encode, picture, container, card)
+        if target != asked:
+            note = f"{asked.suffix} cannot hold the result: it is written as Matroska, {target}"
+            plan = replace(plan, notes=(note, *plan.notes))
+    if video.icc_profile and plan.encoder != "png":
+        note = "its ICC colour profile is left out: only .png images keep it"
+        plan = replace(plan, notes=(*plan.notes, note))
     picturing = Picturing(video.format, video.color, video.orientation, plan)
     return Plan(source, target, options, info, restorer, picturing, container)
 
@@ -138,11 +152,22 @@ def _restorer(options: JobOptions, video: VideoInfo) -> Restorer:
 
 
 def _check_target(source: str, target: Path, options: JobOptions) -> None:
-    inputs = [Path(source)]
+    inputs = inputs_of(source, target)
     if is_pattern(target):
         check_output_folder(target.parent, overwrite=options.overwrite, inputs=inputs)
     else:
         check_output(target, overwrite=options.overwrite, inputs=inputs)
+
+
+def inputs_of(source: str, target: Path) -> list[Path]:
+    """What a job from `source` to `target` must not write to: files, or for a sequence folders."""
+    path = Path(source)
+    if not is_image_source(source):
+        return [path]
+    if is_pattern(target):
+        return [path if path.is_dir() else path.parent]
+    # A new file is none of them.
+    return find_images(source) if resolved(target).exists() else []
 
 
 def is_pattern(target: Path) -> bool:

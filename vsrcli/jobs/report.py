@@ -89,6 +89,8 @@ class Report:
     """What was converted, padded or left out, in sentences."""
     warnings: tuple[str, ...] = ()
     """What went wrong on the way without ending the job, in sentences."""
+    losses: tuple[str, ...] = ()
+    """What of the input is missing or damaged, in sentences."""
     frames: int = 0
     lost_packets: int = 0
     """Video packets that could not be decoded."""

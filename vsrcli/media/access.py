@@ -7,6 +7,8 @@ byte, and every name is handed over as `file:NAME`.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import functools
 import os
 import re
@@ -20,6 +22,7 @@ from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 
 from vsrcli.errors import InputError
+from vsrcli.media.truncation import missing_bytes
 
 MAX_DIMENSION = 65535
 """Greatest width or height of a picture, in samples."""
@@ -46,6 +49,9 @@ _NETWORK = {
     "rtmpt", "rtmpte", "rtmpts", "rtp", "rtsp", "rtsps", "sftp", "srt", "srtp", "tcp", "tls", "udp",
 }  # fmt: skip
 
+_MOST_BOXES = 1000
+"""Of an MP4 file, looked at to tell what is wrong with it."""
+
 # Formats that read other files, addresses or devices than the one named, or run a script.
 _REACHING = {
     "avisynth", "concat", "dash", "dvdvideo", "hls", "image2", "imf", "lavfi", "mlv", "rtp", "rtsp",
@@ -53,6 +59,9 @@ _REACHING = {
 }  # fmt: skip
 # Text and scripts that FFmpeg would draw, or whose only content is tags.
 _TEXT = {"adf", "bin", "ffmetadata", "idf", "tty", "xbin"}
+
+_BROKEN_OFF = (av.InvalidDataError, av.EOFError)
+"""What FFmpeg answers to a file that ends where it looks for more."""
 
 _PLAYLISTS = (
     (re.compile(rb"#EXTM3U"), "hls"),
@@ -91,17 +100,26 @@ def open_input(
         "format_whitelist": ",".join(sorted(_formats() - ((_REACHING | _TEXT) - allowed))),
         "max_pixels": str(MAX_PIXELS),
     }
-    try:
+
+    def opened(**more: str) -> InputContainer:
         return av.open(
             f"file:{name}" if protocol is None else name,
             mode="r",
             format=format,
-            options=options,
+            options={**options, **more},
             hwaccel=hwaccel,
             metadata_errors="replace",
             timeout=None if protocol is None else NETWORK_TIMEOUT,
         )
+
+    try:
+        return opened()
     except (av.FFmpegError, OSError, ValueError) as error:
+        if isinstance(error, _BROKEN_OFF) and protocol is None and missing_bytes(name):
+            # Of an MP4 that breaks off in the header of a fragment FFmpeg reads what comes before
+            # as long as it cannot look ahead.
+            with contextlib.suppress(av.FFmpegError):
+                return opened(seekable="0")
         if protocol is not None:
             raise InputError(f"{name}: cannot be read: {_reason(error)}") from error
         raise InputError(_diagnosis(name, allowed, error)) from error
@@ -194,17 +212,20 @@ def _diagnosis(name: str, allowed: set[str], error: Exception) -> str:
             )
     if _is_text(head):
         return f"{name}: not a media file (it holds text)"
-    if isinstance(error, av.InvalidDataError):
+    # FFmpeg makes "busy" of the error that it gets for the size in a Y4M file's header.
+    if isinstance(error, av.InvalidDataError) or error.args[:1] == (errno.EBUSY,):
         return f"{name}: not a media file, or damaged at its beginning"
     if isinstance(error, av.ArgumentError):
-        return f"{name}: is of a kind that may read other files, which is refused"
+        return f"{name}: is damaged, or of a kind that may read other files, which is refused"
     return f"{name}: cannot be read: {_reason(error)}"
 
 
 def _has_moov(file: BinaryIO) -> bool:
     """Whether an MP4/MOV file has its index among its outermost boxes."""
-    offset = 0
-    while True:
+    offset, end = 0, file.seek(0, os.SEEK_END)
+    for _ in range(_MOST_BOXES):
+        if offset >= end:
+            break
         file.seek(offset)
         header = file.read(16)
         if len(header) < 8:
@@ -217,6 +238,7 @@ def _has_moov(file: BinaryIO) -> bool:
         if size < 8:  # zero: the box reaches to the end of the file
             return False
         offset += size
+    return False
 
 
 def _is_text(head: bytes) -> bool:

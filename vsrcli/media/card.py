@@ -1,10 +1,12 @@
-"""Decoding on a graphics card (NVDEC), whose pictures stay there as tensors."""
+"""Decoding and encoding on a graphics card (NVDEC, NVENC), whose pictures stay there as tensors."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from av.codec.hwaccel import HWAccel
-from av.video.frame import VideoFrame
+from av.video.frame import CudaContext, VideoFrame
 from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
@@ -13,6 +15,8 @@ from vsrcli.media.info import VideoInfo
 _DEPTHS = {"h264": (8,), "hevc": (8, 10), "vp9": (8, 10)}
 """Bits of the 4:2:0 that every card of the last ten years decodes, by codec. AV1 is left to
 dav1d, which is what PyAV opens for it."""
+_SHIFTS = {"nv12": 0, "p010le": 6}
+"""By how many bits the samples of these formats lie too high."""
 
 
 def can_decode(video: VideoInfo) -> bool:
@@ -44,6 +48,32 @@ def acceleration(card: int) -> HWAccel | None:
     )
 
 
+def shared_context(card: int) -> CudaContext:
+    """Torch's context on this card, for pictures whose planes torch has made."""
+    return CudaContext(device_id=card, primary_ctx=False, current_ctx=True)
+
+
+def picture_of(
+    planes: Sequence[Tensor], pix_fmt: str, context: CudaContext | None = None
+) -> VideoFrame:
+    """Y, Cb, Cr of 4:2:0, as in `Frame.planes`, as a picture in the format `pix_fmt`, nv12 or
+    p010le. On a card it stays there, in `context`; what makes the planes must be done by then."""
+    packed = joined(planes, _SHIFTS[pix_fmt])
+    if packed[0].is_cuda:
+        torch.cuda.current_stream(packed[0].device).synchronize()
+    return VideoFrame.from_dlpack(packed, format=pix_fmt, cuda_context=context)
+
+
+def joined(planes: Sequence[Tensor], shift: int) -> tuple[Tensor, Tensor]:
+    """The inverse of `separated`."""
+    luma, *chroma = planes
+    packed = luma, torch.stack(tuple(chroma), 2)
+    if not shift:
+        return packed
+    y, c = ((plane.view(torch.int16) << shift).view(torch.uint16) for plane in packed)
+    return y, c
+
+
 def planes_on_card(picture: VideoFrame) -> tuple[Tensor, ...]:
     """The samples of a picture that lies on a card as planes of their own, as in `Frame.planes`.
 
@@ -52,7 +82,7 @@ def planes_on_card(picture: VideoFrame) -> tuple[Tensor, ...]:
     """
     luma, chroma = picture.planes
     assert picture.sw_format is not None
-    shift = {"nv12": 0, "p010le": 6}[picture.sw_format.name]
+    shift = _SHIFTS[picture.sw_format.name]
     device = torch.device("cuda", luma.__dlpack_device__()[1])
     stream = torch.cuda.current_stream(device)
     # The decoder writes in the default stream, which torch's others do not wait for.

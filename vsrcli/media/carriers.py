@@ -48,6 +48,10 @@ class Cut:
         return True
 
 
+_ENDLESS = (1 << 31) - 1
+"""Ticks: what lasts longer, such as a subtitle that the next one ends, MP4 cannot say."""
+
+
 class Carrier(Protocol):
     """Takes the packets of one source stream and gives those of one output stream."""
 
@@ -74,6 +78,7 @@ class CopiedStream:
         self._stream = add_copy(output, self.source)
         # Packets of text and data, and any in Matroska, may share a time.
         loose = output.format.name in ("matroska", "webm")
+        self._loose = loose
         self._step = int(self.source.type in ("audio", "video") and not loose)
 
     def take(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
@@ -105,6 +110,8 @@ class CopiedStream:
         if not self._cut.place(packet, clip=self.source.type == "subtitle"):
             return []
         packet.stream = self._stream
+        if not self._loose and (packet.duration or 0) > _ENDLESS:
+            packet.duration = 0
         self._order(packet)
         return [packet]
 

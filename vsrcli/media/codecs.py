@@ -33,6 +33,8 @@ class Codec:
     """Whether it is a format for editing: 4:2:2 or 4:4:4 in 10 bits or more."""
     archival: bool = False
     """Whether it keeps every sample of every format."""
+    alpha: tuple[str, ...] = ()
+    """Containers in which it has an alpha channel; one for editing or archives always has."""
     software: str | None = None
     """Of a hardware encoder: the codec to fall back to."""
 
@@ -69,6 +71,7 @@ CODECS = {
     "vp9": Codec(
         "libvpx-vp9", _OPEN, ("crf", 24, 63), ("cpu-used", "2"), _steps(9),
         (("deadline", "good"), ("row-mt", "1"), ("b", "0")), tells_location=False,
+        alpha=("matroska", "webm"),
     ),
     "prores": Codec(
         "prores_ks", ("mov", "matroska"), None, ("profile", "auto"),

@@ -20,7 +20,8 @@ from av.video.stream import VideoStream
 
 from vsrcli.errors import InputError
 from vsrcli.media.access import MAX_PIXELS, open_input
-from vsrcli.media.probe import choose_video
+from vsrcli.media.probe import choose_video, crop_exactly, decoder_of
+from vsrcli.media.splices import Joiner, Splices
 
 READ_FAILURES = 10
 """So many failures to read in a row mean that nothing more can be read."""
@@ -69,9 +70,10 @@ class Decoder:
         *,
         single_thread: bool = False,
         hwaccel: HWAccel | None = None,
+        splices: Splices | None = None,
     ) -> None:
         """Open the file. With `single_thread` each failure belongs to the packet just sent.
-        `hwaccel` is where to decode if it can be had."""
+        `hwaccel` is where to decode if it can be had. Times are those after `splices`."""
         self.path = path
         self.allow_protocols = tuple(allow_protocols)
         self.single_thread = single_thread
@@ -79,6 +81,7 @@ class Decoder:
         """Packets that could not be read or decoded."""
         self._count_after: int | None = None
         self._hwaccel = hwaccel
+        self._splices = splices or Splices()
         self._open()
 
     def _open(self) -> None:
@@ -87,10 +90,12 @@ class Decoder:
         for other in self._container.streams:
             if other.index != self._stream.index:
                 other.discard = Discard.all
-        self._stream.codec_context.thread_type = ThreadType.AUTO
+        crop_exactly(self._stream)
+        self._decoder = decoder_of(self._stream)
+        self._decoder.thread_type = ThreadType.AUTO
         if self.single_thread or self._hwaccel is not None:  # each thread would take surfaces
-            self._stream.codec_context.thread_count = 1
-        self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            self._decoder.thread_count = 1
+        self._decoder.options = {"max_pixels": str(MAX_PIXELS)}
         # Guessing times by looking ahead, which PyAV asks for, goes wrong with B-pyramids.
         self._container.flags &= ~cast(int, Flags.gen_pts.value)
         self._begin()
@@ -108,6 +113,7 @@ class Decoder:
     def _begin(self) -> None:
         """Forget what was seen before a seek."""
         self.lost = 0
+        self._joiner = Joiner(self._splices)
         self._sent: deque[int] = deque(maxlen=PACKETS_IN_FLIGHT)
         self._times = _BestTimes()
 
@@ -146,7 +152,7 @@ class Decoder:
     def _can_seek(self, start: int) -> bool:
         """Whether seeking is worth it: the format has time stamps and the time is not its first."""
         no_timestamps = cast(int, FormatFlags.no_timestamps.value)
-        if self._container.format.flags & no_timestamps:
+        if self._splices or self._container.format.flags & no_timestamps:
             return False
         return self._stream.start_time is None or start > self._stream.start_time
 
@@ -170,11 +176,11 @@ class Decoder:
             if packet.pts is not None and not packet.is_discard:
                 self._sent.append(packet.pts)
             try:
-                yield self._stream.decode(packet)
+                yield self._decoder.decode(packet)
             except av.FFmpegError as error:
                 self._fail(packet.pts, error)
         try:
-            yield self._stream.decode(None)
+            yield self._decoder.decode(None)
         except av.FFmpegError as error:
             self._fail(None, error)
 
@@ -185,7 +191,13 @@ class Decoder:
         them hides the ones behind it; a second decoder with one thread gets at those, and counts
         the failures after the last frame shown anew.
         """
-        again = Decoder(self.path, self.allow_protocols, single_thread=True)
+        try:
+            again = Decoder(
+                self.path, self.allow_protocols, single_thread=True, splices=self._splices
+            )
+        except InputError:  # the file is no more what it was at the beginning
+            self.lost += sum(after is None or pts > after for pts in self._sent)
+            return
         again._count_after = after
         try:
             for frame in again.frames(after):
@@ -203,6 +215,7 @@ class Decoder:
                 for packet in self._container.demux(self._stream):
                     # An empty packet would end the decoding; the last one, which is to do so,
                     # is not needed because the decoder is drained by hand.
+                    self._joiner.move(packet)
                     if packet.size:
                         failures = 0
                         yield packet

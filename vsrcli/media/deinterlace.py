@@ -11,7 +11,7 @@ import av
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from vsrcli.media.formats import planar_format, stored_format
+from vsrcli.media.formats import pixel_format, planar_format, stored_format
 from vsrcli.media.timing import TimedPicture
 
 Deinterlace = Literal["auto", "on", "off"]
@@ -23,8 +23,9 @@ def deinterlaced(
     """The same pictures at the same times, without combing.
 
     `auto` touches only frames that the decoder flags as interlaced, `on` takes every frame for
-    interlaced, `off` hands all on as they are. All pictures must have one size and format. The
-    order of the fields is each frame's own. Each result depends on its neighbours in time too.
+    interlaced, `off` hands all on as they are, and so are pictures of a few samples, which bwdif
+    refuses. All pictures must have one size and format. The order of the fields is each frame's
+    own. Each result depends on its neighbours in time too.
     """
     if mode == "off":
         yield from pictures
@@ -33,7 +34,8 @@ def deinterlaced(
     waiting: deque[TimedPicture] = deque()
     for picture in pictures:
         if graph is None:
-            if mode == "auto" and not picture.image.interlaced_frame:
+            woven = mode == "on" or picture.image.interlaced_frame
+            if not woven or _too_small(picture.image):
                 yield picture
                 continue
             graph = _graph(picture.image, mode, time_base)
@@ -44,6 +46,13 @@ def deinterlaced(
         graph.vpush(None)
         yield from _ready(graph, waiting)
         assert not waiting, f"bwdif kept {len(waiting)} frames"
+
+
+def _too_small(image: VideoFrame) -> bool:
+    """Whether a plane has fewer than 3 columns or 4 rows."""
+    form = pixel_format(planar_format(stored_format(image)))
+    sizes = [form.plane_size(plane, image.width, image.height) for plane in (0, 1)]
+    return any(height < 4 or width < 3 for height, width in sizes)
 
 
 def _graph(image: VideoFrame, mode: Deinterlace, time_base: Fraction) -> Graph:

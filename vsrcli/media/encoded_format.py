@@ -32,7 +32,9 @@ def planar(pix_fmt: str) -> PixelFormat:
         raise OutputError(f"vsr cannot make pictures of the format {pix_fmt}") from error
 
 
-def best_format(codec: Codec, offered: Sequence[str], source: PixelFormat, color: ColorSpec) -> str:
+def best_format(
+    codec: Codec, offered: Sequence[str], source: PixelFormat, color: ColorSpec, container: str
+) -> str:
     """The name of the format among `offered` that keeps most of the source, and no more.
 
     HDR gets 10 bits or more. RGB becomes 4:2:0, which plays everywhere, unless the codec is made
@@ -40,7 +42,7 @@ def best_format(codec: Codec, offered: Sequence[str], source: PixelFormat, color
     """
     bits = max(source.bits, 10) if color.is_hdr else source.bits
     family = source.family if codec.archival else "yuv"
-    alpha = source.alpha and (codec.archival or codec.mastering)
+    alpha = source.alpha and (codec.archival or codec.mastering or container in codec.alpha)
     shift = (1, 1)
     if family == "yuv" and source.family == "yuv":
         kept = codec.archival or source.chroma_shift in _KEPT_CHROMA
@@ -112,7 +114,10 @@ def losses(name: str, form: PixelFormat, source: PixelFormat, color: ColorSpec) 
     if source.family == "rgb" and form.family == "yuv" and form.chroma_shift != (0, 0):
         notes.append(f"RGB source: {name} stores {form.name}; ffv1 keeps RGB, prores all chroma")
     if source.alpha and not form.alpha:
-        notes.append(f"the alpha channel is left out: {name} has none; prores and ffv1 keep it")
+        notes.append(
+            f"the alpha channel is left out: {name} has none here; prores, ffv1 and vp9 in .webm or"
+            " .mkv keep it"
+        )
     if color.is_hdr and form.bits < 10:
         notes.append(f"HDR in {form.bits} bits shows bands: --codec hevc or av1 stores 10")
     if name.startswith("h264") and (form.bits > 8 or form.chroma_shift != (1, 1)):

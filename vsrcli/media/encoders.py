@@ -14,6 +14,7 @@ import av
 import av.logging
 from av.codec.codec import UnknownCodecError
 from av.codec.context import Flags, ThreadType
+from av.codec.hwaccel import HWAccel
 from av.video.codeccontext import VideoCodecContext
 
 from vsrcli.errors import OutputError, UsageError
@@ -35,6 +36,14 @@ _CONTAINERS = {
 }
 
 
+_NOT_WRITTEN = frozenset((
+    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2v", ".mpeg", ".mpg", ".mxf",
+    ".nut", ".ogm", ".ogv", ".rm", ".rmvb", ".vob", ".wmv", ".wtv",
+))  # fmt: skip
+"""Containers that have no place for the codecs written, for uneven times, or for other streams."""
+
+_ON_CARD = {"yuv420p": "nv12", "yuv420p10le": "p010le"}
+"""In which format NVENC takes samples of these where they lie."""
 _NO_CARD = "libcuda"
 """Part of what libav says on a machine without NVIDIA's driver."""
 
@@ -94,6 +103,19 @@ class EncoderPlan:
     rate: Fraction
     notes: tuple[str, ...]
     """What the user should know, to be said once."""
+    card: int | None = None
+    """The card whose memory the frames to hand to the writer lie in; None: the program's own."""
+
+
+def written_as(target: Path) -> Path:
+    """The name under which a file meant for `target` is written: Matroska's where the suffix is
+    that of a container which only is read."""
+    return target.with_suffix(".mkv") if target.suffix.lower() in _NOT_WRITTEN else target
+
+
+def is_bluray(target: Path) -> bool:
+    """Whether `target` is MPEG-TS as Blu-ray discs and AVCHD cameras have it."""
+    return target.suffix.lower() in (".m2ts", ".mts")
 
 
 def container_of(target: Path) -> str:
@@ -107,8 +129,11 @@ def container_of(target: Path) -> str:
         ) from None
 
 
-def choose(options: EncodeOptions, picture: Picture, container: str) -> EncoderPlan:
-    """The plan for encoding `picture` into `container` ("mp4", "matroska" ...).
+def choose(
+    options: EncodeOptions, picture: Picture, container: str, card: int | None = None
+) -> EncoderPlan:
+    """The plan for encoding `picture` into `container` ("mp4", "matroska" ...). `card` is the
+    number of the CUDA device on which the pictures are made.
 
     Raises UsageError for names and numbers that no codec takes, OutputError when this codec or
     this container cannot do what was asked.
@@ -122,28 +147,28 @@ def choose(options: EncodeOptions, picture: Picture, container: str) -> EncoderP
     software = CODECS[name].software
     if software:
         try:
-            return _plan(name, options, picture)
+            return _staying(_plan(name, options, picture, container), card)
         except OutputError as error:
             note = f"{name} does not work here, {software} is used instead ({error})"
             # Presets, qualities and options of the one mean nothing to the other.
             options = EncodeOptions(software, pix_fmt=options.pix_fmt)
-            plan = _plan(software, options, picture)
+            plan = _plan(software, options, picture, container)
             return replace(plan, notes=(note, *plan.notes))
     hardware = f"{name}_nvenc"
     plain = options.preset is None and options.crf is None and not options.encoder_options
     if options.hardware == "auto" and plain and hardware in CODECS:
         try:
-            plan = _plan(hardware, options, picture)
+            plan = _staying(_plan(hardware, options, picture, container), card)
             return replace(plan, notes=(f"encoding on the graphics card ({hardware})", *plan.notes))
         except OutputError as error:
-            plan = _plan(name, options, picture)
+            plan = _plan(name, options, picture, container)
             if _NO_CARD in str(error):
                 return plan
             return replace(plan, notes=(f"{name} is encoded on the CPU ({error})", *plan.notes))
-    return _plan(name, options, picture)
+    return _plan(name, options, picture, container)
 
 
-def _plan(name: str, options: EncodeOptions, picture: Picture) -> EncoderPlan:
+def _plan(name: str, options: EncodeOptions, picture: Picture, container: str) -> EncoderPlan:
     codec = CODECS[name]
     if picture.width < codec.narrowest:
         raise OutputError(
@@ -157,7 +182,9 @@ def _plan(name: str, options: EncodeOptions, picture: Picture) -> EncoderPlan:
             f"{name} needs {codec.encoder}, which this build of libav lacks"
         ) from None
     offered = [item.name for item in formats if item.name != "cuda"]
-    pix_fmt = options.pix_fmt or best_format(codec, offered, picture.format, picture.color)
+    pix_fmt = options.pix_fmt or best_format(
+        codec, offered, picture.format, picture.color, container
+    )
     if pix_fmt not in offered:
         raise OutputError(f"{name} cannot encode {pix_fmt}: choose one of {', '.join(offered)}")
     form = planar(pix_fmt)
@@ -180,7 +207,7 @@ def _plan(name: str, options: EncodeOptions, picture: Picture) -> EncoderPlan:
             codec,
             crf=options.crf,
             preset=options.preset,
-            extra=options.encoder_options,
+            extra=(*_slices(codec, picture), *options.encoder_options),
             form=form,
             color=color,
             mastering=picture.mastering,
@@ -191,6 +218,25 @@ def _plan(name: str, options: EncodeOptions, picture: Picture) -> EncoderPlan:
     )
     try_encoder(plan, dict(options.encoder_options))
     return plan
+
+
+def _staying(plan: EncoderPlan, card: int | None) -> EncoderPlan:
+    """The plan of an encoder on a card for frames that do not leave it, if it takes such."""
+    packed = _ON_CARD.get(plan.format.name)
+    if card is None or packed is None or any(plan.padding):
+        return plan
+    staying = replace(plan, pix_fmt=packed, card=card)
+    try:
+        try_encoder(staying, {})
+    except OutputError:
+        return plan
+    return staying
+
+
+def _slices(codec: Codec, picture: Picture) -> tuple[tuple[str, str], ...]:
+    """One slice for pictures that FFV1 cannot part into more."""
+    small = codec.archival and min(picture.width, picture.height) < 8
+    return (("slices", "1"),) if small else ()
 
 
 def _notes(
@@ -236,15 +282,40 @@ def open_encoder(context: VideoCodecContext, plan: EncoderPlan, time_base: Fract
     context.open()
 
 
+def acceleration_of(plan: EncoderPlan) -> HWAccel | None:
+    """What the plan's encoder is to be made with; for this thread."""
+    if plan.card is None:
+        return None
+    from vsrcli.media.card import acceleration  # and torch, for which most wait
+
+    return acceleration(plan.card)
+
+
+def _blank(plan: EncoderPlan) -> av.VideoFrame:
+    """A picture as the plan's encoder gets them."""
+    width, height = plan.width + plan.padding[0], plan.height + plan.padding[1]
+    if plan.card is None:
+        return av.VideoFrame(width, height, plan.pix_fmt)
+    import torch
+
+    from vsrcli.media.card import picture_of, shared_context
+
+    device = torch.device("cuda", plan.card)
+    dtype = torch.uint8 if plan.format.bits == 8 else torch.uint16
+    sizes = [plan.format.plane_size(index, width, height) for index in range(3)]
+    planes = [torch.zeros(size, dtype=dtype, device=device) for size in sizes]
+    return picture_of(planes, plan.pix_fmt, shared_context(plan.card))
+
+
 def try_encoder(plan: EncoderPlan, asked: dict[str, str]) -> None:
     """Open the encoder once, NVENC with a frame, and close it; OutputError when it complains."""
-    context = av.CodecContext.create(plan.encoder, "w")
-    assert isinstance(context, VideoCodecContext)
     with _libav_log() as log:
         try:
+            context = av.CodecContext.create(plan.encoder, "w", hwaccel=acceleration_of(plan))
+            assert isinstance(context, VideoCodecContext)
             open_encoder(context, plan, 1 / plan.rate)
             if plan.encoder.endswith("_nvenc"):
-                blank = av.VideoFrame(context.width, context.height, plan.pix_fmt)
+                blank = _blank(plan)
                 blank.pts = 0
                 blank.time_base = 1 / plan.rate
                 context.encode(blank)

@@ -97,7 +97,7 @@ class Frame:
     planes: tuple[Samples, ...] | tuple[Tensor, ...]
     """Y, Cb, Cr | R, G, B (in this order, not FFmpeg's G, B, R) | Y, then alpha if there is one.
     Each (height, width), uint8 for 8 bits and uint16 above; rows may be strided.
-    Tensors where a graphics card has decoded them; frames to be encoded are in memory."""
+    Tensors where a graphics card has decoded them, or is to encode them."""
     format: PixelFormat
     pts: int
     time_base: Fraction

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
 from math import atan2, pi
@@ -10,6 +11,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # probing a file must not wait for torch
     from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Cropping:
+    """Samples that are cut off a decoded picture, whose rest is what is meant to be seen."""
+
+    left: int = 0
+    right: int = 0
+    top: int = 0
+    bottom: int = 0
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) of what is left."""
+        return width - self.left - self.right, height - self.top - self.bottom
 
 
 class Orientation(IntEnum):

@@ -15,6 +15,7 @@ from vsrcli.errors import OutputError, UsageError
 from vsrcli.media.encoders import EncodeOptions, EncoderPlan, Picture, open_encoder, try_encoder
 from vsrcli.media.formats import frame_to_av, pixel_format, tag_av
 from vsrcli.media.frame import ChromaLocation, ColorSpec, Frame, Matrix, PixelFormat, Range
+from vsrcli.media.icc import with_profile
 from vsrcli.media.output import write_failure
 
 
@@ -127,13 +128,24 @@ class ImageWriter:
     """Writes each frame as an image; a FrameSink.
 
     `path` is a pattern such as `folder/%06d.png`, or one file for one frame, whose suffix does not
-    matter: the plan says what is written.
+    matter: the plan says what is written. `target` is the name that errors tell, where `path` is a
+    temporary one. PNG files get the `icc_profile`.
     """
 
-    def __init__(self, path: Path, plan: EncoderPlan, *, first_number: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path,
+        plan: EncoderPlan,
+        *,
+        first_number: int = 1,
+        target: Path | None = None,
+        icc_profile: bytes = b"",
+    ) -> None:
         self.frames = 0
         self._path = path
+        self._target = target or path
         self._plan = plan
+        self._profile = icc_profile if plan.encoder == "png" else b""
         self._first = first_number
         context = av.CodecContext.create(plan.encoder, "w")
         assert isinstance(context, VideoCodecContext)
@@ -154,9 +166,10 @@ class ImageWriter:
         picture.pts = self.frames
         picture.time_base = 1 / self._plan.rate
         try:
-            path.write_bytes(b"".join(bytes(packet) for packet in self._context.encode(picture)))
-        except OSError as error:
-            raise write_failure(path, error) from error
+            data = b"".join(bytes(packet) for packet in self._context.encode(picture))
+            path.write_bytes(with_profile(data, self._profile) if self._profile else data)
+        except (av.FFmpegError, OSError) as error:
+            raise write_failure(self._target, error) from error
         self.frames += 1
 
     def close(self) -> None:

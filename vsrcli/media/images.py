@@ -20,6 +20,7 @@ from vsrcli.media.info import MediaInfo, VideoInfo
 from vsrcli.media.picture import SUFFIXES, Picture, codec_of, read_picture
 from vsrcli.media.probe import probe
 from vsrcli.media.reader import FrameSource, Seconds, VideoReader, check_cut
+from vsrcli.media.splices import Splices
 from vsrcli.media.timing import ticks
 
 DEFAULT_RATE = Fraction(25)
@@ -38,11 +39,13 @@ def open_source(
     deinterlace: Deinterlace = "auto",
     fps: Fraction | None = None,
     card: int | None = None,
+    strict: bool = False,
 ) -> FrameSource:
     """The frames of a video file, of a folder or pattern of images, or of a single image.
 
     `fps` is for images only; UsageError when it is given for a video, which has its own times.
-    `card` is where videos are decoded, see `VideoReader`.
+    `card` is where videos are decoded, `strict` says whether a loss in them is an error: see
+    `VideoReader`.
     """
     if is_image_source(source):
         return ImageSequence(source, fps=fps, start=start, end=end)
@@ -56,6 +59,7 @@ def open_source(
         end=end,
         deinterlace=deinterlace,
         card=card,
+        strict=strict,
     )
 
 
@@ -75,11 +79,11 @@ def probe_source(
 def is_image_source(source: str | os.PathLike[str]) -> bool:
     """Whether `source` is a folder, a pattern such as `frames/%06d.png`, or a single image."""
     path = Path(source)
-    if path.is_dir() or (_PLACEHOLDER.search(path.name) and not path.exists()):
-        return True
     try:
+        if path.is_dir() or (_PLACEHOLDER.search(path.name) and not path.exists()):
+            return True
         return path.is_file() and codec_of(path) is not None
-    except OSError:  # unreadable: whoever opens it says so
+    except OSError:  # unreadable, or no possible name: whoever opens it says so
         return False
 
 
@@ -90,6 +94,7 @@ class ImageSequence:
     """
 
     lost = 0
+    splices = Splices()
 
     def __init__(
         self,
@@ -111,6 +116,7 @@ class ImageSequence:
         self.time_base = 1 / rate
         self.notes: list[str] = []
         self.warnings: list[str] = []
+        self.losses: list[str] = []
         self.files = find_images(source)
         self._first = 0 if start is None else floor(ticks(start, self.time_base))
         past = len(self.files) if end is None else ceil(ticks(end, self.time_base))
@@ -242,6 +248,7 @@ def _describe(source: str, files: list[Path], first: Picture, time_base: Fractio
         variable_rate=False,
         frame_count=len(files),
         sample_aspect_ratio=first.sample_aspect_ratio,
+        icc_profile=first.icc_profile,
         orientation=first.orientation,
         tagged=first.color,
         color=color,

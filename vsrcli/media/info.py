@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from vsrcli.media.frame import ColorSpec, PixelFormat
-from vsrcli.media.geometry import Orientation
+from vsrcli.media.geometry import Cropping, Orientation
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class VideoInfo(StreamInfo):
     profile: str | None
     width: int
     height: int
-    """Size as stored: before rotation, in samples whatever their shape."""
+    """Size as stored, cropped: before rotation, in samples whatever their shape."""
     format: PixelFormat
     """Of the frames as they will be read, which is planar: see `stored_format`."""
     stored_format: str
@@ -86,6 +86,10 @@ class VideoInfo(StreamInfo):
     """What the container claims; a hint only, never a bound."""
     sample_aspect_ratio: Fraction | None
     """Width over height of one stored sample; None when unknown."""
+    cropping: Cropping = Cropping()
+    """What is cut off the decoder's pictures."""
+    icc_profile: bytes = b""
+    """Of a still image; empty without one."""
     orientation: Orientation
     """How the stored picture is turned when it is shown."""
     tagged: ColorSpec
@@ -178,7 +182,7 @@ class MediaInfo:
 
 def as_json(value: object) -> Any:
     """The value as JSON knows it: dataclasses as objects, enums as lower-case names, seconds as
-    numbers and other ratios as `"num/den"`."""
+    numbers, other ratios as `"num/den"`, bytes as how many they are."""
     if isinstance(value, Enum):
         return value.name.lower()
     if isinstance(value, Fraction):
@@ -187,6 +191,8 @@ def as_json(value: object) -> Any:
         return {"type": _TYPES[type(value)], **_members(value)}
     if hasattr(value, "__dataclass_fields__"):
         return _members(value)
+    if isinstance(value, bytes):
+        return len(value)
     if isinstance(value, Mapping):
         return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):

@@ -28,6 +28,8 @@ _PIXEL_HEIGHT = b"\xba"
 _DISPLAY_WIDTH = b"\x54\xb0"
 _DISPLAY_HEIGHT = b"\x54\xba"
 _DISPLAY_UNIT = b"\x54\xb2"
+_SHAPE = 3
+"""The display unit of a width and a height whose ratio alone counts."""
 _DISPLAY = (_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT)
 
 _HEAD = 1 << 20
@@ -87,12 +89,17 @@ def _with_display_size(tracks: bytes, aspect: Fraction) -> bytes:
         video = next((element for element in inside if element.id == _VIDEO), None)
         if video is not None:
             numbers = {e.id: int.from_bytes(e.body, "big") for e in _elements(video.body)}
-            width = round(numbers[_PIXEL_WIDTH] * aspect)
+            width, height = numbers[_PIXEL_WIDTH], numbers[_PIXEL_HEIGHT]
+            shown = width * aspect
+            unit = b""
+            if shown.denominator != 1:  # no whole number of pixels: the shape of the picture
+                shown = shown / height
+                height, unit = shown.denominator, _number(_DISPLAY_UNIT, _SHAPE)
             # The muxer says "unknown" here.
             kept = [e for e in _elements(video.body) if e.id not in _DISPLAY]
             sized = b"".join(_element(e.id, e.body, e.width) for e in kept)
-            sized += _number(_DISPLAY_WIDTH, width)
-            sized += _number(_DISPLAY_HEIGHT, numbers[_PIXEL_HEIGHT])
+            sized += _number(_DISPLAY_WIDTH, shown.numerator)
+            sized += _number(_DISPLAY_HEIGHT, height) + unit
             end = video.begin + video.length
             body = body[: video.begin] + _element(_VIDEO, sized, video.width) + body[end:]
             done = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +21,7 @@ from vsrcli.media.access import MAX_PIXELS, check_file, check_size
 from vsrcli.media.formats import color_of_av, pixel_format, planar_format, planes_from_av
 from vsrcli.media.frame import ColorSpec, Matrix, PixelFormat, Range, Samples
 from vsrcli.media.geometry import Orientation
+from vsrcli.media.icc import profile_in
 from vsrcli.media.sidedata import orientation_from
 
 SUFFIXES = {
@@ -57,6 +59,8 @@ class Picture:
     orientation: Orientation
     """From the file's EXIF data, where FFmpeg reads them."""
     sample_aspect_ratio: Fraction | None
+    icc_profile: bytes
+    """Empty without one."""
     warnings: tuple[str, ...]
 
     @property
@@ -71,14 +75,14 @@ class Picture:
 def codec_of(file: Path) -> str | None:
     """FFmpeg's codec for a still image, told by the first bytes of the file; None for others.
 
-    An animated PNG is no still image.
+    Neither an animated PNG is one, nor JPEG images one after the other.
     """
     with file.open("rb") as stream:
         head = stream.read(4096)
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return None if b"acTL" in head.partition(b"IDAT")[0] else "png"
     if head.startswith(b"\xff\xd8\xff"):
-        return "mjpeg"
+        return None if _in_motion(file) else "mjpeg"
     if head.startswith((b"II*\0", b"MM\0*")):
         return "tiff"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
@@ -90,6 +94,14 @@ def codec_of(file: Path) -> str | None:
     return None
 
 
+def _in_motion(file: Path) -> bool:
+    """Whether another JPEG image follows the first, and that does not name it as its own, as
+    those of cameras do (CIPA DC-007)."""
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        following = data.find(b"\xff\xd9\xff\xd8\xff")
+        return following >= 0 and data.find(b"MPF\0", 0, following) < 0
+
+
 def read_picture(file: Path) -> Picture:
     """The image in `file`.
 
@@ -97,18 +109,27 @@ def read_picture(file: Path) -> Picture:
     that planes of 8 to 16 bits cannot hold.
     """
     check_file(str(file))
-    codec = codec_of(file)
-    if codec is None:
-        raise InputError(f"{file}: not an image that can be read (PNG, JPEG, TIFF, WebP, EXR, BMP)")
-    if file.stat().st_size > MAX_FILE:
-        raise InputError(f"{file}: larger than {MAX_FILE >> 30} GiB, the limit for one image")
+    try:
+        codec = codec_of(file)
+        if codec is None:
+            raise InputError(
+                f"{file}: not an image that can be read (PNG, JPEG, TIFF, WebP, EXR, BMP)"
+            )
+        if file.stat().st_size > MAX_FILE:
+            raise InputError(f"{file}: larger than {MAX_FILE >> 30} GiB, the limit for one image")
+        # Decoders read up to 64 bytes beyond a packet's end, which must be zeros.
+        padded = memoryview(file.read_bytes() + bytes(64))
+    except OSError as error:  # gone since it was looked at, or the disk fails
+        raise InputError(f"{file}: cannot be read: {error.strerror or error}") from error
+    if codec == "webp" and _animated(file):
+        raise InputError(
+            f"{file}: an animated WebP, which FFmpeg cannot read; convert it to APNG or a video"
+        )
     context = cast(VideoCodecContext, CodecContext.create(codec, "r"))
     context.thread_count = 1  # whole images are decoded in parallel instead
     context.options = {"max_pixels": str(MAX_PIXELS)}
     if codec == "exr":
         context.options = {**context.options, "apply_trc": "iec61966_2_1"}
-    # Decoders read up to 64 bytes beyond a packet's end, which must be zeros.
-    padded = memoryview(file.read_bytes() + bytes(64))
     try:
         images = context.decode(Packet(cast(bytes, padded[:-64]))) + context.decode(None)
     except av.FFmpegError as error:
@@ -120,12 +141,21 @@ def read_picture(file: Path) -> Picture:
     image = images[0]
     check_size(str(file), image.width, image.height)
     try:
-        return _picture(image, codec, context.sample_aspect_ratio or None)
+        profile = profile_in(padded[:-64].tobytes(), codec)
+        return _picture(image, codec, context.sample_aspect_ratio or None, profile)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
 
 
-def _picture(image: VideoFrame, codec: str, sample_aspect_ratio: Fraction | None) -> Picture:
+def _animated(file: Path) -> bool:
+    with file.open("rb") as stream:
+        head = stream.read(21)
+    return head[12:16] == b"VP8X" and bool(head[20] & 2)
+
+
+def _picture(
+    image: VideoFrame, codec: str, sample_aspect_ratio: Fraction | None, icc_profile: bytes
+) -> Picture:
     stored = image.format.name
     floats = codec == "exr"
     form = pixel_format(_INTEGER[stored] if floats else planar_format(stored))
@@ -137,6 +167,7 @@ def _picture(image: VideoFrame, codec: str, sample_aspect_ratio: Fraction | None
         color=_color(image, form, codec),
         orientation=orientation_from(image, {}),
         sample_aspect_ratio=sample_aspect_ratio,
+        icc_profile=icc_profile,
         warnings=(_EXR_NOTE,) if floats else (),
     )
 

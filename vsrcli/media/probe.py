@@ -10,8 +10,12 @@ from fractions import Fraction
 from typing import Any, Literal, cast
 
 import av
+from av.codec.codec import UnknownCodecError
+from av.codec.context import CodecContext
+from av.codec.context import Flags as CodecFlags
 from av.container import InputContainer
 from av.container.core import Flags
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from vsrcli.errors import InputError
@@ -22,11 +26,13 @@ from vsrcli.media.formats import color_of_av, pixel_format, planar_format
 from vsrcli.media.frame import ChromaLocation, ColorSpec, Matrix, Range
 from vsrcli.media.info import MediaInfo, VideoInfo
 from vsrcli.media.sidedata import (
-    chroma_location_of,
+    chroma_location_from,
     content_light_from,
+    cropping_from,
     mastering_display_from,
     orientation_from,
     side_data_of,
+    told_of,
 )
 from vsrcli.media.stream_info import chapters_of, common_fields, disposition_of, stream_info
 
@@ -43,6 +49,8 @@ MAX_PACKETS = 2000
 MAX_SECONDS = 10.0
 """What a look at the first frames may cost at most."""
 
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
 _FIELD_ORDERS: tuple[Literal["unknown", "progressive", "tt", "bb", "tb", "bt"], ...] = (
     "unknown", "progressive", "tt", "bb", "tb", "bt",
 )  # fmt: skip
@@ -58,14 +66,15 @@ def probe(source: str | os.PathLike[str], allow_protocols: Sequence[str] = ()) -
     with open_input(path, allow_protocols=allow_protocols) as container:
         stream = choose_video(container, path)
         check_size(path, stream.codec_context.width, stream.codec_context.height)
-        location = chroma_location_of(container, stream.index)
+        told = told_of(container, stream.index)
         start_time = clock_origin(container)
         others = {one.index: stream_info(one) for one in container.streams if one != stream}
         container.flags &= ~cast(int, Flags.gen_pts.value)  # only times that the file has
-        opening = _look(container, stream)
+        crop_exactly(stream)
+        opening = _look(container, stream, path)
         if not opening.frames:
             raise InputError(f"{path}: none of its first video frames can be decoded{_why(stream)}")
-        video = _video_info(path, stream, opening, location)
+        video = _video_info(path, stream, opening, told)
         streams = [others.get(one.index, video) for one in container.streams]
         duration = container.duration
         return MediaInfo(
@@ -79,7 +88,7 @@ def probe(source: str | os.PathLike[str], allow_protocols: Sequence[str] = ()) -
             chapters=chapters_of(container),
             video=video,
             streams=tuple(streams),
-            warnings=_warnings(video, opening),
+            warnings=_warnings(video, opening, told),
         )
 
 
@@ -105,6 +114,26 @@ def choose_video(container: InputContainer, path: str) -> VideoStream:
             -s.index,
         ),
     )
+
+
+def crop_exactly(stream: VideoStream) -> None:
+    """Have the decoder cut off all that the stream says, at whatever place in memory that ends."""
+    stream.codec_context.flags |= CodecFlags.unaligned
+
+
+def decoder_of(stream: VideoStream) -> VideoCodecContext:
+    """The stream's decoder, or for VP8 and VP9 with an alpha channel the one that decodes it."""
+    own = stream.codec_context
+    name = _ALPHA_DECODERS.get(own.codec.canonical_name)
+    if name is None or stream.metadata.get("alpha_mode") != "1":
+        return own
+    try:
+        context = CodecContext.create(name, "r")
+    except UnknownCodecError:  # an FFmpeg without libvpx
+        return own
+    assert isinstance(context, VideoCodecContext)
+    context.extradata = own.extradata
+    return context
 
 
 def clock_origin(container: InputContainer) -> Fraction:
@@ -162,17 +191,20 @@ class _Opening:
         return times if self.complete else times[:-REORDER_PACKETS]
 
 
-def _look(container: InputContainer, stream: VideoStream) -> _Opening:
+def _look(container: InputContainer, stream: VideoStream, path: str) -> _Opening:
     opening = _Opening()
+    decoder = decoder_of(stream)
     stop = time.monotonic() + MAX_SECONDS
     taken = count = 0
     try:
         for packet in container.demux(stream):
+            if packet.has_sidedata("encryption_info"):
+                raise InputError(f"{path}: its video is encrypted; decrypt the file first")
             if not packet.is_discard:
                 opening.stamps.append((packet.pts, packet.dts))
             if len(opening.frames) < FIRST_FRAMES:
                 try:
-                    opening.frames += stream.decode(packet)
+                    opening.frames += decoder.decode(packet)
                 except av.FFmpegError:  # a broken packet: the next one may do
                     continue
             taken += packet.size
@@ -194,9 +226,7 @@ def _why(stream: VideoStream) -> str:
     return f": no picture size, or one beyond {MAX_PIXELS // 1_000_000} megapixels"
 
 
-def _video_info(
-    path: str, stream: VideoStream, opening: _Opening, location: ChromaLocation
-) -> VideoInfo:
+def _video_info(path: str, stream: VideoStream, opening: _Opening, told: str) -> VideoInfo:
     context, frame = stream.codec_context, opening.frames[0]
     try:
         form = pixel_format(planar_format(frame.format.name))
@@ -207,19 +237,24 @@ def _video_info(
     # PyAV 17, the last for Python 3.10, does not tell; the frames' own flags are looked at anyway.
     number = getattr(context, "field_order", 0)
     order = _FIELD_ORDERS[number] if 0 <= number < len(_FIELD_ORDERS) else "unknown"
-    tagged = _tags(stream, frame, location)
-    color, guesses = guess(frame.width, frame.height, tagged, form)
+    tagged = _tags(stream, frame, chroma_location_from(told))
+    cropping = cropping_from(told)
+    width, height = cropping.size(frame.width, frame.height)
+    if width < 1 or height < 1:
+        raise InputError(f"{path}: nothing of its pictures is left by its cropping")
+    color, guesses = guess(width, height, tagged, form)
     return VideoInfo(
         **common_fields(stream),
         profile=context.profile,
-        width=frame.width,
-        height=frame.height,
+        width=width,
+        height=height,
+        cropping=cropping,
         format=form,
         stored_format=frame.format.name,
         average_rate=stream.average_rate or stream.base_rate or None,
         variable_rate=is_variable(opening.times()),
         frame_count=stream.frames or None,
-        sample_aspect_ratio=stream.sample_aspect_ratio or None,
+        sample_aspect_ratio=_aspect(stream),
         orientation=orientation_from(frame, side_data),
         tagged=tagged,
         color=color,
@@ -230,6 +265,15 @@ def _video_info(
         or any(one.interlaced_frame for one in opening.frames),
         field_order=order,
     )
+
+
+def _aspect(stream: VideoStream) -> Fraction | None:
+    """The container's, unless it only rounds that of the stream to a display size, as Matroska
+    has to."""
+    told, coded = stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio
+    if told and coded and abs(told - coded) * stream.codec_context.width < 1:
+        return coded
+    return told or None
 
 
 def _tags(stream: VideoStream, frame: av.VideoFrame, location: ChromaLocation) -> ColorSpec:
@@ -251,12 +295,13 @@ def _member(kind: Any, code: int, otherwise: Any) -> Any:
     return kind(code)
 
 
-def _warnings(video: VideoInfo, opening: _Opening) -> tuple[str, ...]:
+def _warnings(video: VideoInfo, opening: _Opening, told: str) -> tuple[str, ...]:
     warnings = []
     side_data = side_data_of(video.codec, opening.frames[0])
     if video.metadata.get("alpha_mode") == "1" and not video.alpha:
         warnings.append(f"the alpha channel of its {video.codec} video is not decoded")
-    if "DOVI_METADATA" in side_data or "DOVI_RPU_BUFFER" in side_data:
+    dolby = "DOVI_METADATA" in side_data or "DOVI_RPU_BUFFER" in side_data
+    if dolby or "DOVI configuration" in told:
         warnings.append("its Dolby Vision metadata is left out")
     if "DYNAMIC_HDR_PLUS" in side_data:
         warnings.append("its HDR10+ metadata is left out")

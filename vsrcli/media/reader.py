@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from math import floor
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
 
 from av.codec.hwaccel import HWAccel
 from av.video.frame import VideoFrame
@@ -15,10 +16,13 @@ from vsrcli.errors import InputError, UsageError
 from vsrcli.media.decoder import Decoder
 from vsrcli.media.deinterlace import Deinterlace, deinterlaced
 from vsrcli.media.formats import pixel_format, planar_format, planes_from_av, stored_format
-from vsrcli.media.frame import Frame, Samples
+from vsrcli.media.frame import Frame, PixelFormat, Samples
+from vsrcli.media.geometry import Cropping
 from vsrcli.media.info import MediaInfo
 from vsrcli.media.probe import probe
+from vsrcli.media.splices import Splices, find_splices, may_have_splices
 from vsrcli.media.timing import TimedPicture, TimingRepairs, ticks, timed
+from vsrcli.media.truncation import missing_bytes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,6 +44,10 @@ class FrameSource(Protocol):
     """How it was read, where that is not as usual; complete when the iteration is done."""
     warnings: list[str]
     """What was repaired on the way, in sentences; complete when the iteration is done."""
+    splices: Splices
+    """What was done to make one clock of several."""
+    losses: list[str]
+    """What is missing or damaged, in sentences; complete when the iteration is done."""
 
     def __iter__(self) -> Iterator[Frame]: ...
 
@@ -69,13 +77,14 @@ class VideoReader:
         end: Seconds | None = None,
         deinterlace: Deinterlace = "auto",
         card: int | None = None,
+        strict: bool = False,
     ) -> None:
         """Open `source`; `info` is the answer of `probe` where it is known already.
 
         `start` and `end` are seconds from `info.start_time`, the beginning of the file's clock.
         The frame that is shown at `start` is the first one, and the first frame at or after `end`
         is the first one left out. `card` is the number of a CUDA device that decodes if it can;
-        the planes of its frames are tensors there.
+        the planes of its frames are tensors there. With `strict` the first loss ends the reading.
         InputError when the file cannot be read, UsageError when `start` and `end` make no sense.
         """
         path = os.fspath(source)
@@ -85,13 +94,22 @@ class VideoReader:
         self.lost = 0
         self.notes: list[str] = []
         self.warnings: list[str] = []
+        self.losses: list[str] = []
+        self._strict = strict
         self._damaged = 0
         self._deinterlace = deinterlace
         origin = self.info.start_time
         self._start = None if start is None else ticks(_exact(start) + origin, self.time_base)
         self._end = None if end is None else ticks(_exact(end) + origin, self.time_base)
         self._cut = start, end
-        self._decoder = Decoder(path, allow_protocols, hwaccel=self._acceleration(card))
+        self.splices = Splices()
+        if may_have_splices(self.info.format) and Path(path).is_file():  # no address
+            self.splices = find_splices(path, allow_protocols)
+        if self.splices:
+            self.warnings.append("its clock starts anew on the way; the parts were joined")
+        self._decoder = Decoder(
+            path, allow_protocols, hwaccel=self._acceleration(card), splices=self.splices
+        )
 
     def __enter__(self) -> VideoReader:
         return self
@@ -119,17 +137,18 @@ class VideoReader:
                     self.notes.append("decoding on the graphics card")
             count += 1
             yield Frame(
-                _planes(picture.image),
+                _cropped(_planes(picture.image), form, self.info.video.cropping),
                 form,
                 picture.pts,
                 self.time_base,
                 picture.duration,
             )
-        self.warnings += repairs.words(self.lost)
-        if self._damaged:
-            self.warnings.append(f"{self._damaged} frames are damaged; they were kept")
-        if self.lost:
-            self.warnings.append(f"{self.lost} packets could not be decoded; their frames are lost")
+        self.warnings += repairs.words()
+        self.losses += self._lost_words()
+        if (absent := repairs.absent() - self.lost) > 0:
+            self.losses.append(
+                f"about {absent} frames are missing in the file; those before stay on"
+            )
         if not count:
             raise InputError(self._nothing())
         if self._end is None:
@@ -146,9 +165,22 @@ class VideoReader:
         """The frames, with `lost` kept up to date and damaged ones counted."""
         for frame in frames:
             self._damaged += frame.is_corrupt
-            self.lost = self._decoder.lost
+            self._count_lost()
             yield frame
+        self._count_lost()
+
+    def _count_lost(self) -> None:
         self.lost = self._decoder.lost
+        if self._strict and (words := self._lost_words()):
+            raise InputError(f"{self.info.path}: {words[0]}; --strict refuses that")
+
+    def _lost_words(self) -> list[str]:
+        words = []
+        if self._damaged:
+            words.append(f"{self._damaged} frames are damaged; they were kept")
+        if self.lost:
+            words.append(f"{self.lost} packets could not be decoded; their frames are lost")
+        return words
 
     def _alike(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
         """The frames in the size and format of the first."""
@@ -175,20 +207,23 @@ class VideoReader:
             )
 
     def _check_length(self, last: TimedPicture) -> None:
-        """Say so when the video ends well before the container says it does."""
+        """Say so when the file is shorter, in seconds or in bytes, than it claims to be."""
         video = self.info.video
         claims = [video.duration]
         if not self.info.audio:  # sound may go on after the picture
             claims.append(self.info.duration)
-        known = [claim for claim in claims if claim is not None]
+        # What libav says of the length of joined recordings is wrong.
+        known = [claim for claim in claims if claim is not None and not self.splices]
         end = (last.pts + last.duration) * self.time_base
         length = end - (video.start or 0) * self.time_base
         # Matroska counts its length from zero, others from the first frame.
         if known and min(known) - max(end, length) > SHORT:
-            self.warnings.append(
+            self.losses.append(
                 f"the video ends after {float(length):.3f} s, but the file claims"
                 f" {float(min(known)):.3f} s: it was cut short"
             )
+        elif missing := missing_bytes(self.info.path):
+            self.losses.append(f"the file was cut short: {missing:,} bytes of it are missing")
 
     def _step(self) -> int:
         """Ticks of an average frame."""
@@ -219,6 +254,21 @@ def _planes(image: VideoFrame) -> tuple[Samples, ...] | tuple[Tensor, ...]:
     from vsrcli.media.card import planes_on_card
 
     return planes_on_card(image)
+
+
+def _cropped(
+    planes: tuple[Samples, ...] | tuple[Tensor, ...], form: PixelFormat, cropping: Cropping
+) -> tuple[Samples, ...] | tuple[Tensor, ...]:
+    if cropping == Cropping():
+        return planes
+    width, height = cropping.size(planes[0].shape[1], planes[0].shape[0])
+    shown = []
+    for index, plane in enumerate(planes):
+        rows, columns = form.plane_size(index, width, height)
+        shift_x, shift_y = form.chroma_shift if index in (1, 2) else (0, 0)
+        top, left = cropping.top >> shift_y, cropping.left >> shift_x
+        shown.append(plane[top : top + rows, left : left + columns])
+    return cast("tuple[Samples, ...] | tuple[Tensor, ...]", tuple(shown))
 
 
 def cut(

@@ -12,7 +12,7 @@ import av
 from av.container import InputContainer
 
 from vsrcli.media.frame import ChromaLocation
-from vsrcli.media.geometry import Orientation, orientation_from_matrix
+from vsrcli.media.geometry import Cropping, Orientation, orientation_from_matrix
 from vsrcli.media.info import ContentLight, MasteringDisplay
 
 # PyAV 18.1 frees the metadata of a frame's side data twice, and only these codecs attach any.
@@ -20,11 +20,8 @@ _NO_SIDE_DATA = {"png", "apng", "tiff", "webp", "exr", "bmp", "jpegxl", "gif", "
 _LOG_LOCK = threading.Lock()
 
 
-def chroma_location_of(container: InputContainer, index: int) -> ChromaLocation:
-    """Where the container or the bitstream puts chroma samples.
-
-    PyAV has no property for it; FFmpeg's own description of the file names it.
-    """
+def told_of(container: InputContainer, index: int) -> str:
+    """FFmpeg's own description of a stream, which names what PyAV has no property for."""
     with _LOG_LOCK:
         level = av.logging.get_level()
         av.logging.set_level(av.logging.INFO)
@@ -34,12 +31,24 @@ def chroma_location_of(container: InputContainer, index: int) -> ChromaLocation:
         finally:
             av.logging.set_libav_level(av.logging.INFO)
             av.logging.set_level(level)
-    if match := re.search(rf"Stream #0:{index}(?!\d).*?: Video: (.*)", text):
+    match = re.search(rf"Stream #0:{index}(?!\d)(.*?)(?=Stream #|\Z)", text, re.DOTALL)
+    return match[1] if match else ""
+
+
+def chroma_location_from(told: str) -> ChromaLocation:
+    """Where the container or the bitstream puts chroma samples; `told` is `told_of`'s."""
+    if match := re.search(r": Video: (.*)", told):
         words = re.split(r"[(),] ?", match[1])
         for member in ChromaLocation:
             if member and member.name.lower() in words:
                 return member
     return ChromaLocation.UNSPECIFIED
+
+
+def cropping_from(told: str) -> Cropping:
+    """What the container cuts off the pictures; `told` is `told_of`'s."""
+    match = re.search(r"Frame Cropping: (\d+)/(\d+)/(\d+)/(\d+)", told, re.IGNORECASE)
+    return Cropping(*map(int, match.groups())) if match else Cropping()
 
 
 def side_data_of(codec: str, frame: av.VideoFrame) -> dict[str, bytes]:

@@ -20,6 +20,7 @@ from vsrcli.media.access import open_input
 from vsrcli.media.carriers import Carrier, CopiedStream, Cover, Cut, can_hold, has_decoder
 from vsrcli.media.carriers_audio import ENCODERS, ConvertedAudio
 from vsrcli.media.carriers_subtitles import ConvertedSubtitles, subtitle_codec
+from vsrcli.media.splices import Joiner, Splices
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -78,20 +79,25 @@ class CarriedStreams:
         subtitles: Literal["copy", "none"] = "copy",
         cut: Cut | None = None,
         allow_protocols: Sequence[str] = (),
+        splices: Splices | None = None,
+        bluray: bool = False,
     ) -> None:
         """`video_index` is the stream that is encoded, `container` the output's ("mp4" ...).
-        `audio` is copy, none or one of `ENCODERS`.
+        `audio` is copy, none or one of `ENCODERS`. `splices` are those of the video's reader,
+        `bluray` is that of the output, see `is_bluray`.
 
         UsageError for an unknown `audio`, InputError when the source cannot be opened."""
         if audio not in ("copy", "none", *ENCODERS):
             raise UsageError(f"--audio {audio}: choose copy, none or one of {', '.join(ENCODERS)}")
         self.notes: list[str] = []
         """What was converted or left out, a line each."""
-        self.warnings: list[str] = []
-        """What went wrong on the way, a line each; complete once finished."""
-        self._lost = 0
+        self.losses: list[str] = []
+        """What did not come through, a line each; complete once finished."""
+        self._lost = self._damaged = 0
         self._cut = cut or Cut()
+        self._splices = splices or Splices()
         self._container = container
+        self._bluray = bluray
         self._audio = audio
         self._subtitles = subtitles
         self._carriers: dict[int, Carrier] = {}
@@ -127,7 +133,9 @@ class CarriedStreams:
         for carrier in self._carriers.values():
             carrier.add_to(output)
         chapters = list(_moved(self._input.chapters(), self._cut))
-        if chapters:
+        if chapters and self._container == "mpegts":
+            self.notes.append("the chapters are left out: mpegts cannot hold them; .mkv may")
+        elif chapters:
             output.set_chapters(chapters)
 
     def advance(self, until: Fraction) -> None:
@@ -144,8 +152,12 @@ class CarriedStreams:
             self._mux(packet)
         for carrier in self._carriers.values():
             self._write(carrier.flush())
+        if self._damaged:
+            self.losses.append(
+                f"{self._damaged} packets of audio, subtitles or data are damaged; they were kept"
+            )
         if self._lost:
-            self.warnings.append(
+            self.losses.append(
                 f"{self._lost} damaged packets of audio, subtitles or data were left out"
             )
 
@@ -172,7 +184,7 @@ class CarriedStreams:
             return None
         if stream.type == "data" and _is_rebuilt(stream):
             return None
-        if _fits(stream, self._container):
+        if _fits(stream, self._container, self._bluray):
             if stream.type == "video":
                 self.notes.append(f"{_label(stream)} is copied as it is, only one is enlarged")
             return CopiedStream(stream, self._cut)
@@ -187,8 +199,11 @@ class CarriedStreams:
     def _choose_audio(self, stream: AudioStream) -> Carrier | None:
         if self._audio == "none":
             return None
+        if has_decoder(stream) and not stream.codec_context.sample_rate:
+            self.notes.append(f"{_label(stream)} is left out: none of its sound can be read")
+            return None
         name = _codec_name(stream)
-        fits = _fits(stream, self._container)
+        fits = _fits(stream, self._container, self._bluray)
         if fits and self._audio in ("copy", name):
             return CopiedStream(stream, self._cut)
         if not has_decoder(stream):
@@ -210,16 +225,18 @@ class CarriedStreams:
         wanted = [stream for stream in wanted if not isinstance(stream, AttachmentStream)]
         if not wanted:
             return
-        if self._cut.start is not None and self._cut.start > _SEEK_BACK:
+        if not self._splices and self._cut.start is not None and self._cut.start > _SEEK_BACK:
             with contextlib.suppress(av.FFmpegError):
                 self._input.seek(int((self._cut.start - _SEEK_BACK) * av.time_base))
         # Saves reading most of the file where the format has an index.
         self._input.streams[video_index].discard = Discard.all
         end = math.inf if self._cut.end is None else self._cut.end + _SEEK_BACK
         failures = 0
+        joiner = Joiner(self._splices)
         while failures < _MOST_FAILURES:
             try:
                 for packet in self._input.demux(wanted):
+                    joiner.move(packet)
                     if packet.pts is not None and packet.pts * packet.time_base > end:
                         return
                     # The last ones, without content, only say that the file is at its end.
@@ -232,6 +249,7 @@ class CarriedStreams:
 
     def _mux(self, packet: Packet[Stream]) -> None:
         index = packet.stream_index
+        self._damaged += packet.is_corrupt
         time = packet.dts if packet.dts is not None else packet.pts
         if time is not None:
             self._reached[index] = time * packet.time_base - self._cut.shift
@@ -267,14 +285,15 @@ def _label(stream: Stream) -> str:
 def _codec_name(stream: Stream) -> str:
     if has_decoder(stream):
         return stream.codec_context.codec.canonical_name
-    return stream.name or "unknown"
+    # Without a decoder PyAV's streams of some types lack the attribute.
+    return getattr(stream, "name", None) or "unknown"
 
 
-def _fits(stream: Stream, container: str) -> bool:
+def _fits(stream: Stream, container: str, bluray: bool) -> bool:
     """Whether a copy of the stream is written by libav and found by players."""
     name = _codec_name(stream)
     if container == "mpegts":
-        return name in _TRANSPORT
+        return name in _TRANSPORT and (bluray or name != "hdmv_pgs_subtitle")
     if container == "webm" and stream.type in ("attachment", "data"):
         # libav takes them and drops them.
         return False

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 _OF_THE_CONTAINER = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 _STATISTICS = {"bps", "duration", "number_of_frames", "number_of_bytes"}
 """What Matroska muxers count at the end; a cut makes them wrong."""
-_OF_THE_ENCODING = {"encoder", "rotate", "encoder_options", "encoding_settings"}
+_OF_THE_ENCODING = {"alpha_mode", "encoder", "rotate", "encoder_options", "encoding_settings"}
 
 _QUICKTIME_LANGUAGES = {
     "bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq",
@@ -53,8 +53,12 @@ def _is_statistic(key: str) -> bool:
     return name in _STATISTICS or name.startswith("_statistics")
 
 
-def muxer_options(container: str, tags: Mapping[str, str], cover: bool) -> dict[str, str]:
+def muxer_options(
+    container: str, tags: Mapping[str, str], cover: bool, bluray: bool
+) -> dict[str, str]:
     """libav's options for writing a container that holds `tags` and perhaps a cover picture."""
+    if bluray:  # every packet with its time of arrival
+        return {"mpegts_m2ts_mode": "1"}
     if container not in ("mp4", "mov"):
         return {}
     # Edit lists, which say where a track begins, count in this clock; libav's own is 1/1000 s.

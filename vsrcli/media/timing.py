@@ -48,8 +48,8 @@ class TimingRepairs:
             missing += (times - 1) * count
         return missing if 20 * gaps <= regular else 0
 
-    def words(self, lost: int) -> list[str]:
-        """A sentence for each kind of fault; `lost` frames are known of and said elsewhere."""
+    def words(self) -> list[str]:
+        """A sentence for each kind of fault that was repaired."""
         words = []
         if self.missing:
             words.append(f"{self.missing} frames had no time stamp; they were spaced evenly")
@@ -57,8 +57,6 @@ class TimingRepairs:
             words.append(
                 f"{self.backward} frames were not later than the one before; moved just behind it"
             )
-        if (absent := self.absent() - lost) > 0:
-            words.append(f"about {absent} frames are missing in the file; those before stay on")
         return words
 
 

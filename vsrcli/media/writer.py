@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import av
 import numpy as np
@@ -17,7 +17,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from vsrcli.errors import OutputError
-from vsrcli.media.encoders import EncoderPlan, open_encoder
+from vsrcli.media.encoders import EncoderPlan, acceleration_of, is_bluray, open_encoder
 from vsrcli.media.formats import frame_to_av, tag_av
 from vsrcli.media.frame import Frame, Samples
 from vsrcli.media.info import VideoInfo
@@ -25,6 +25,10 @@ from vsrcli.media.matroska import set_sample_aspect_ratio
 from vsrcli.media.output import write_failure
 from vsrcli.media.streams import CarriedStreams
 from vsrcli.media.tags import global_tags, muxer_options, video_tags
+
+if TYPE_CHECKING:
+    from av.video.frame import CudaContext
+    from torch import Tensor
 
 
 class FrameSink(Protocol):
@@ -77,6 +81,7 @@ class MovieWriter:
         self.notes: list[str] = []
         """What could not be written as asked, a line each; complete once closed."""
         self._closed = False
+        self._context: CudaContext | None = None
         self._aspect = sample_aspect_ratio
         self._plan = plan
         self._path = path
@@ -94,7 +99,7 @@ class MovieWriter:
             os.fspath(path),
             "w",
             format=container,
-            container_options=muxer_options(container, tags, cover),
+            container_options=muxer_options(container, tags, cover, is_bluray(self._target)),
         )
         try:
             self._stream = self._add_video(sample_aspect_ratio, video)
@@ -104,14 +109,16 @@ class MovieWriter:
             self._output.start_encoding()
         except (av.FFmpegError, ValueError) as error:
             self._abort()
-            raise self._failure(error) from error
+            raise write_failure(self._target, error) from error
         except BaseException:
             self._abort()
             raise
 
     def _add_video(self, aspect: Fraction | None, video: VideoInfo | None) -> VideoStream:
         plan = self._plan
-        stream = self._output.add_stream(plan.encoder, rate=plan.rate)
+        stream = self._output.add_stream(
+            plan.encoder, rate=plan.rate, hwaccel=acceleration_of(plan)
+        )
         assert isinstance(stream, VideoStream)
         stream.time_base = self._time_base
         if aspect:
@@ -122,6 +129,8 @@ class MovieWriter:
         open_encoder(stream.codec_context, plan, self._time_base)
         source_tags = video.metadata if video else {}
         tags = video_tags(source_tags, self._output.format.name, plan.encoder)
+        if plan.encoder == "libvpx-vp9" and plan.format.alpha:
+            tags["alpha_mode"] = "1"
         stream.metadata.update(self._fresh(tags))
         if video:
             names = (name for name in video.disposition if name in Disposition.__members__)
@@ -138,10 +147,8 @@ class MovieWriter:
             raise ValueError(f"a frame of {frame.width}x{frame.height}, not the planned size")
         if frame.time_base != self._time_base:
             raise ValueError(f"a frame in {frame.time_base}, not in {self._time_base}")
-        picture = frame_to_av(_padded(frame, *plan.padding))
+        picture = self._picture(frame)
         tag_av(picture, plan.color)
-        if picture.format.name != plan.pix_fmt:
-            picture = picture.reformat(format=plan.pix_fmt)
         picture.pts = frame.pts - self._shift
         picture.time_base = self._time_base
         picture.duration = frame.duration
@@ -149,8 +156,21 @@ class MovieWriter:
             for packet in self._stream.encode(picture):
                 self._mux(packet)
         except (av.FFmpegError, ValueError) as error:
-            raise self._failure(error) from error
+            raise write_failure(self._target, error) from error
         self.frames += 1
+
+    def _picture(self, frame: Frame) -> av.VideoFrame:
+        """The frame in the format that the encoder takes, where it takes it."""
+        plan = self._plan
+        if plan.card is not None:
+            from vsrcli.media.card import picture_of, shared_context  # and torch
+
+            self._context = self._context or shared_context(plan.card)
+            return picture_of(cast("tuple[Tensor, ...]", frame.planes), plan.pix_fmt, self._context)
+        picture = frame_to_av(_padded(frame, *plan.padding))
+        if picture.format.name != plan.pix_fmt:
+            picture = picture.reformat(format=plan.pix_fmt)
+        return picture
 
     def close(self) -> None:
         """Flush everything and finish the file; again it does nothing.
@@ -171,7 +191,7 @@ class MovieWriter:
             self._finish_matroska()
         except (av.FFmpegError, ValueError, OSError) as error:
             self._abort()
-            raise self._failure(error) from error
+            raise write_failure(self._target, error) from error
         if self._packets != self.frames:
             raise OutputError(
                 f"{self._plan.encoder} returned {self._packets} of {self.frames} frames: "
@@ -194,13 +214,6 @@ class MovieWriter:
             self._carried.advance(packet.dts * packet.time_base)
         self._output.mux(packet)
         self._packets += 1
-
-    def _failure(self, error: Exception) -> OutputError:
-        number = getattr(error, "errno", None)
-        text = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        if isinstance(number, int) and number > 0:
-            return write_failure(self._target, OSError(number, text))
-        return OutputError(f"{self._target} cannot be written: {text}")
 
     def _abort(self) -> None:
         """Let go of the file, whose content no longer matters."""

@@ -56,8 +56,11 @@ class SPMCConfig:
 
 STANDARD = SPMCConfig()
 REFERENCE = SPMCConfig(border="clamp", grid="corner", coarse_reach=1, fine_reach=1, self_flow=True)
-_DETAIL_GAIN = 6.0
-"""Of what the untrained recurrence reads; details are a few times smaller than brightness."""
+_LOUDNESS = 0.1
+"""Of the untrained fusion's features, beside a picture: a correction is a few hundredths, and the
+last layer could not learn it in small steps from features that are much larger."""
+_DETAIL_GAIN = 20.0
+"""Of what the untrained recurrence reads; details are a good deal smaller than brightness."""
 """The authors' network."""
 
 
@@ -346,7 +349,7 @@ def initialize(network: SPMC, generator: torch.Generator) -> None:
         width = fusion.convLSTM.width
         gates[width : 2 * width, :width] -= gates[width : 2 * width, :width].mean((2, 3), True)
         gates[width : 2 * width, :width] *= _DETAIL_GAIN
-        fusion.enc1.weight *= network.config.scale
+        fusion.enc1.weight *= _LOUDNESS * network.config.scale
         fusion.dec3.weight.zero_()
         for parameter in network.parameters():
             if parameter.dim() == 1:

@@ -28,7 +28,7 @@ whose offsets are up to 17 pixels. There is no strict bound: offsets have none, 
 behind windows."""
 _HALO = 32
 """The same for 0.5/255, with trained parameters, whose offsets are short."""
-_LAST_SLOPE = 0.01
+LAST_SLOPE = 0.01
 """Of the one leaky ReLU in the reconstruction; 0.1 elsewhere."""
 
 
@@ -95,7 +95,7 @@ class STDAN(PyramidLayers):
         self.fusion_f_b = nn.Conv2d(2 * width, width, 1)
         self.stdfa = FeatureAggregation(width, config.embedding, config.groups)
         self.feature_recon = branch(config.decoder_groups)
-        self.conv_before_upsample = nn.Sequential(conv3(width, width), nn.LeakyReLU(_LAST_SLOPE))
+        self.conv_before_upsample = nn.Sequential(conv3(width, width), nn.LeakyReLU(LAST_SLOPE))
         self.upsample = nn.Sequential(
             conv3(width, 4 * width), nn.PixelShuffle(2), conv3(width, 4 * width), nn.PixelShuffle(2)
         )

@@ -71,7 +71,7 @@ class Correlation(nn.Module):
 def _found(query: Tensor, source: Source, positions: Positions) -> tuple[Tensor, Tensor]:
     """Queries (N, h, w, E) -> (N, h, w) and (N, h, w, E)."""
     # The one row first: a CPU takes five times as long for nine rows by one column.
-    relevance = (query[..., None, :] @ source.keys(positions).mT).squeeze(-2)
+    relevance = (query[..., None, :] @ source.keys(positions).transpose(-1, -2)).squeeze(-2)
     best, samples = relevance.topk(KEY_POINTS, 3)
     share = best.softmax(3)
     values = source.values(positions.chosen(samples))

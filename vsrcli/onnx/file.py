@@ -83,7 +83,7 @@ def opened(content: bytes, path: Path) -> OnnxFile:
             raise ValueError("it holds no graph")
         description = described(dict(_metadata(message)))
         for place in _external_places(message):
-            if not _is_inside(place):
+            if not _is_inside(place) or not _leads_inside(path.parent, place):
                 raise WeightsError(f"{path} wants data from {place!r}, outside its folder")
             if description is not None:
                 raise ValueError("vsr keeps all data in the file")
@@ -114,6 +114,13 @@ def _is_inside(place: str) -> bool:
         if path.is_absolute() or path.drive or path.root or ".." in path.parts:
             return False
     return True
+
+
+def _leads_inside(folder: Path, place: str) -> bool:
+    """Whether a place in the folder is still inside it, and no pipe or device, once every link is
+    followed; also when nothing is there."""
+    found = (folder / place).resolve()
+    return found.is_relative_to(folder.resolve()) and (found.is_file() or not found.exists())
 
 
 def _external_places(model: memoryview) -> Iterator[str]:

@@ -39,7 +39,13 @@ class Session:
         self.device = device
         self.source = source
         self.runtime: Any = self.attempt(
-            lambda: onnxruntime.InferenceSession(given, options, providers=providers)
+            lambda: onnxruntime.InferenceSession(
+                given,
+                options,
+                providers=providers,
+                # Which tries the same again and prints that.
+                enable_fallback=device.type != "cpu",
+            )
         )
 
     def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
@@ -53,8 +59,9 @@ class Session:
         try:
             return work()
         except Exception as error:
-            # The runtime's exceptions have no base of their own.
-            if not type(error).__module__.startswith("onnxruntime"):
+            # The runtime's exceptions have no base of their own; names in a file may be no text.
+            own = type(error).__module__.startswith("onnxruntime")
+            if not own and not isinstance(error, UnicodeDecodeError):
                 raise
             reason = " ".join(str(error).split())
             if any(words in reason for words in _MEMORY):

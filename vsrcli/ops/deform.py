@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vsrcli.ops.graph import needs_graph
 from vsrcli.ops.kernels import triton_kernel
 from vsrcli.ops.precision import widened
 
@@ -107,11 +108,10 @@ class Sampler:
         self.shape, self.dtype = x.shape, x.dtype
         self.groups = groups
         on_cpu = x.device.type == "cpu"
-        needs_graph = torch.is_grad_enabled() or torch.compiler.is_compiling()
-        needs_graph |= torch.onnx.is_in_onnx_export()
-        self.looks_up = on_cpu and not needs_graph
-        self.portion = None if needs_graph else _CPU_PORTION if on_cpu else _PORTION
-        takes_kernel = self.dtype == torch.float32 and not needs_graph
+        graph = needs_graph()
+        self.looks_up = on_cpu and not graph
+        self.portion = None if graph else _CPU_PORTION if on_cpu else _PORTION
+        takes_kernel = self.dtype == torch.float32 and not graph
         self.kernel = triton_kernel("deform_triton", x) if takes_kernel else None
         if self.kernel is not None:
             self.source = x.permute(0, 2, 3, 1).contiguous()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
+from vsrcli.errors import DeviceError
 from vsrcli.networks.spec import Bidirectional, Spec
 from vsrcli.restore.tiles import SMALLEST, border_of
 
@@ -81,3 +84,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return "can't allocate memory" in str(error) or "out of memory" in str(error)
+
+
+@contextlib.contextmanager
+def telling_of_memory() -> Iterator[None]:
+    """A block in which running out of memory ends in a DeviceError."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        reason = (str(error).splitlines() or ["no more to be had"])[0]
+        raise DeviceError(
+            f"Out of memory ({reason}); free some, use a lower scale, or another device"
+        ) from error

@@ -46,11 +46,14 @@ def load_onnx(
     """
     file = read(path)
     network: OnnxNetwork
-    if file.description is None:
-        model = plain_model(file, device)
-        network, dtype = PerFrame(model), model.dtype
-    else:
-        network, dtype = exported_network(file, device), file.description.dtype
+    try:
+        if file.description is None:
+            model = plain_model(file, device)
+            network, dtype = PerFrame(model), model.dtype
+        else:
+            network, dtype = exported_network(file, device), file.description.dtype
+    except torch.OutOfMemoryError:
+        raise WeightsError(f"{path} needs more memory than there is, even to load") from None
     if precision != "auto" and PRECISIONS.get(precision) != dtype:
         own = next(name for name, each in PRECISIONS.items() if each == dtype)
         raise UsageError(f"{path} computes in {own}; leave --precision {precision} out")

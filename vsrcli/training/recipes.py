@@ -88,7 +88,7 @@ class Recipe:
 
 def _spmc(scale: int, patch: int) -> Recipe:
     network = SPMCConfig(scale=scale)
-    return Recipe(f"spmc-x{scale}", network, scale=scale, frames=3, patch=patch, peak_rate=6e-4)
+    return Recipe(f"spmc-x{scale}", network, scale=scale, frames=3, patch=patch, peak_rate=5e-4)
 
 
 def _stfan(name: str, network: STFANConfig, **sizes: Any) -> Recipe:

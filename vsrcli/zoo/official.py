@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
-from io import BytesIO
 from pathlib import Path
-from typing import IO
 
 import torch
 from safetensors.torch import load_file
@@ -19,7 +19,7 @@ from vsrcli.networks.stdan import STDAN
 from vsrcli.networks.stfan import STFAN, bgr_to_rgb
 from vsrcli.networks.tga import PUBLISHED, PUBLISHED_DILATED, TGA
 from vsrcli.zoo.published import ELSEWHERE
-from vsrcli.zoo.weights import load_state
+from vsrcli.zoo.weights import check_header, load_state
 
 _LARGEST_MEMBER = 2**30
 """Bytes a checkpoint inside a zip archive may unpack to."""
@@ -111,6 +111,8 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"No checkpoint file {path}")
     try:
+        if path.suffix == ".safetensors":
+            check_header(path)
         found = load_file(path) if path.suffix == ".safetensors" else _read_torch(path)
     except VsrError:
         raise
@@ -129,21 +131,36 @@ def _read_state(path: Path) -> dict[str, Tensor]:
 
 def _read_torch(path: Path) -> object:
     """A torch file, or the one torch file inside a zip archive; never unpickles code."""
-    if zipfile.is_zipfile(path):
+    if not zipfile.is_zipfile(path):
+        return _load(path)
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if any(member.filename.endswith("data.pkl") for member in members):
+            return _load(path)
+        checkpoints = [m for m in members if m.filename.endswith((".pth", ".pt"))]
+        if len(checkpoints) != 1:
+            raise WeightsError(
+                f"{path} holds {len(checkpoints)} checkpoints (.pth); unpack the one you mean"
+            )
+        (member,) = checkpoints
+        if member.file_size > _LARGEST_MEMBER:
+            raise WeightsError(f"{path}: {member.filename} is too large to be one")
+        with tempfile.NamedTemporaryFile() as unpacked:
+            with archive.open(member) as packed:
+                shutil.copyfileobj(packed, unpacked)
+            unpacked.flush()
+            return _load(Path(unpacked.name))
+
+
+def _load(path: Path) -> object:
+    """What a torch file holds; its tensors are views of the file, so that it cannot make them
+    larger than itself: torch stores them as they are, and compressed ones are refused."""
+    with path.open("rb") as file:
+        # Torch decides by these bytes too; its older format is no archive and cannot be mapped.
+        is_archive = file.read(4) == b"PK\3\4"
+    if is_archive:
         with zipfile.ZipFile(path) as archive:
-            members = [m for m in archive.infolist() if m.filename.endswith((".pth", ".pt"))]
-            is_torch_file = any(m.filename.endswith("data.pkl") for m in archive.infolist())
-            if not is_torch_file:
-                if len(members) != 1:
-                    raise WeightsError(
-                        f"{path} holds {len(members)} checkpoints (.pth); unpack the one you mean"
-                    )
-                if members[0].file_size > _LARGEST_MEMBER:
-                    raise WeightsError(f"{path}: {members[0].filename} is too large to be one")
-                return _load(BytesIO(archive.read(members[0])))
-    return _load(path)
-
-
-def _load(file: Path | IO[bytes]) -> object:
-    found: object = torch.load(file, map_location="cpu", weights_only=True)
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise WeightsError(f"{path} is compressed in a way that torch's files never are")
+    found: object = torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive)
     return found

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+from torch.nn.modules import module as registration
 
 from vsrcli.errors import WeightsError
 from vsrcli.networks.architectures import ARCHITECTURES, Network
@@ -20,6 +23,12 @@ from vsrcli.zoo.cache import cached_weights
 from vsrcli.zoo.catalogue import Entry, find_entry
 
 _HEADER_KEYS = ("network", "config")
+LARGEST_HEADER = 1 << 20
+"""Bytes of a safetensors header; the largest network has a tenth of that."""
+_MOST_NUMBERS, _MOST_TENSORS = 1 << 28, 10_000
+"""A network that a file's configuration asks for may have so many."""
+_LARGEST_NUMBER = 10_000
+"""In a configuration."""
 
 
 def build_network(name: str, config: Mapping[str, object]) -> Network:
@@ -32,9 +41,37 @@ def build_network(name: str, config: Mapping[str, object]) -> Network:
     # JSON has no tuples.
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
     try:
-        return architecture.build(architecture.config(**values))
-    except (TypeError, ValueError, RuntimeError) as error:
+        numbers = [n for v in values.values() for n in (v if isinstance(v, tuple) else (v,))]
+        if any(isinstance(n, int) and n > _LARGEST_NUMBER for n in numbers):
+            raise ValueError(f"no size is above {_LARGEST_NUMBER}")
+        with _limited():
+            return architecture.build(architecture.config(**values))
+    except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:
         raise WeightsError(f"Not a configuration of {name}: {dict(config)} ({error})") from error
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """ValueError as soon as modules made in the block have too many tensors, or too large ones,
+    before anything is written into them: a few bytes of configuration may ask for terabytes."""
+    numbers = tensors = 0
+
+    def count(module: Any, name: str, tensor: Tensor | None) -> None:
+        nonlocal numbers, tensors
+        numbers += 0 if tensor is None else tensor.numel()
+        tensors += 1
+        if numbers > _MOST_NUMBERS or tensors > _MOST_TENSORS:
+            raise ValueError("larger than any network should be")
+
+    hooks = (
+        registration.register_module_parameter_registration_hook(count),
+        registration.register_module_buffer_registration_hook(count),
+    )
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def save_weights(path: Path, network: Network, description: Mapping[str, str]) -> None:
@@ -117,12 +154,15 @@ def load_state(network: Network, state: Mapping[str, Tensor], source: str) -> No
         if keys:
             raise WeightsError(f"{source} {label} {_some(keys)}; it is of another network")
     for key in sorted(wanted):
-        if own[key].shape != state[key].shape:
+        value = state[key]
+        if own[key].shape != value.shape:
             raise WeightsError(
-                f"{source}: {key} has shape {tuple(state[key].shape)}, "
+                f"{source}: {key} has shape {tuple(value.shape)}, "
                 f"the network needs {tuple(own[key].shape)}"
             )
-        if not torch.isfinite(state[key]).all():
+        if value.layout != torch.strided or value.is_meta or not value.is_floating_point():
+            raise WeightsError(f"{source}: {key} does not hold plain floating-point numbers")
+        if not torch.isfinite(value.float()).all():
             raise WeightsError(f"{source}: {key} holds values that are not finite")
     network.load_state_dict({key: state[key] for key in wanted}, strict=False)
 
@@ -148,8 +188,33 @@ def configuration(header: Mapping[str, str], path: Path) -> dict[str, object]:
     return config
 
 
+def check_header(path: Path) -> None:
+    """Pass when the header of a safetensors file may be read; WeightsError when it is too long or
+    names a tensor twice, OSError when the file cannot be read."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > LARGEST_HEADER:
+            raise WeightsError(
+                f"{path} is not a readable safetensors file (a header of {length} bytes)"
+            )
+        head = file.read(length)
+    try:
+        json.loads(head, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path} is not a readable safetensors file ({error})") from None
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """The members of a JSON object; ValueError when two have one name."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("its header names something twice")
+    return members
+
+
 def _read(path: Path, with_tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
+        check_header(path)
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
             if any(key not in header for key in _HEADER_KEYS):
