@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from fuzz.mutations import mutated
 from fuzz.seeds import Seed
 
@@ -24,7 +25,9 @@ from vsrcli.zoo.official import import_checkpoint
 from vsrcli.zoo.weights import load_weights
 
 MOST_SECONDS = 60
-"""Time that one file may take."""
+"""Processor time that one file may take; a worker that waits for something else gets more."""
+_PATIENCE = 10
+"""So many times longer: on a busy machine a worker that wants to go on may have to wait."""
 MOST_MEMORY = 4 << 30
 """Bytes of address space that a worker gets on top of what it begins with."""
 _FRAMES = 4
@@ -130,8 +133,13 @@ class _Worker:
 
     @property
     def seconds(self) -> float:
-        """For which it has read its file."""
-        return time.monotonic() - self._begun
+        """For which it has read its file: of the processor, or a part of the time that went by."""
+        return max(self._worked() - self._before, (time.monotonic() - self._begun) / _PATIENCE)
+
+    def _worked(self) -> float:
+        """Seconds of processor time that the process has had."""
+        fields = Path(f"/proc/{self._process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def title(self) -> str:
@@ -142,7 +150,8 @@ class _Worker:
 
     def begin(self, number: int | None) -> None:
         """Give it the next file; None for none."""
-        self.number, self._begun = number, time.monotonic()
+        self.number = number
+        self._before, self._begun = self._worked(), time.monotonic()
         if number is not None:
             os.write(self._orders, struct.pack("<Q", number))
 
@@ -183,6 +192,7 @@ class _Worker:
 
 def _serve(seed: int, files: Sequence[Seed], folder: Path, orders: int, answers: int) -> None:
     """The worker's side: reads until it is killed or its orders end."""
+    torch.set_num_threads(1)  # others have not come along, and would be waited for
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     limit = _memory("VmSize") + MOST_MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
