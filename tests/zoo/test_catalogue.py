@@ -12,6 +12,7 @@ from vsrcli.zoo import catalogue as module
 from vsrcli.zoo.catalogue import (
     Entry,
     catalogue,
+    default_deblurring_model,
     default_model,
     find_entry,
     model_names,
@@ -28,6 +29,10 @@ def test_names_what_the_mission_promises() -> None:
 @pytest.mark.parametrize("compressed", [False, True])
 def test_default_models_are_shipped(compressed: bool) -> None:
     assert default_model(compressed=compressed) in catalogue()
+
+
+def test_what_deblurs_without_a_name_is_shipped() -> None:
+    assert catalogue()[default_deblurring_model()].network == "stfan"
 
 
 @pytest.fixture

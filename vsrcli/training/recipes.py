@@ -100,9 +100,7 @@ def _spmc(scale: int, patch: int) -> Recipe:
 
 
 def _stfan(name: str, network: STFANConfig, **sizes: Any) -> Recipe:
-    return Recipe(
-        name, network, "blur", scale=1, frames=6, peak_rate=3e-4, moved_share=1.0, **sizes
-    )
+    return Recipe(name, network, "blur", scale=1, moved_share=1.0, **sizes)
 
 
 def _real(base: Recipe) -> Recipe:
@@ -129,8 +127,8 @@ RECIPES = {
         _spmc(3, 40),
         _spmc(4, 32),
         _STDAN,
-        _stfan("stfan-lite", STFAN_LITE, patch=96, batch=4),
-        _stfan("stfan", STFANConfig(), patch=96, batch=2),
+        _stfan("stfan-lite", STFAN_LITE, patch=80, batch=4, frames=4, peak_rate=5e-4),
+        _stfan("stfan", STFANConfig(), patch=96, batch=2, frames=6, peak_rate=3e-4),
         _real(_TGA_LITE),
         _real(_TGA),
         _real(_FSTRN),

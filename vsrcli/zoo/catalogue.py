@@ -87,7 +87,7 @@ def default_model(*, compressed: bool) -> str:
 
 def default_deblurring_model() -> str:
     """What deblurs when no model is named."""
-    return "stfan"
+    return "stfan-lite"
 
 
 def network_of(name: str) -> str:
