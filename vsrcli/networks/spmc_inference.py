@@ -26,9 +26,9 @@ from vsrcli.ops.ycbcr import rgb_to_luma
 class SPMCInference(nn.Module):
     """(B, N, 3, H, W) RGB in [0, 1] -> (B, 1, 3, s*H, s*W) float32, not clamped.
 
-    Encoder, recurrence and decoder compute in `dtype`. Luma, flow, splat and the interpolated
-    picture stay in float32: a flow in few bits would be off by parts of an output pixel, the
-    other errors would be seen as they are, and together they are little work.
+    Encoder, recurrence and decoder compute in `dtype`. Luma, flow, splat, the encoder's first layer
+    and the interpolated picture stay in float32: a flow in few bits would be off by parts of an
+    output pixel, the other errors would be seen as they are, and together they are little work.
     """
 
     def __init__(self, network: SPMC, dtype: torch.dtype = torch.float32) -> None:
@@ -50,7 +50,7 @@ class SPMCInference(nn.Module):
         """N x (B, 1, H, W) and the centre frames (B, 3, H, W) -> (B, 3, s*H, s*W) float32."""
         luma = torch.stack(tuple(features), 1)
         x = splat_window(luma, estimate_flows(self.motion, luma, self.config), self.config)
-        return correct(center.float(), self.fusion(x.to(self.dtype), len(features)), self.config)
+        return correct(center.float(), self.fusion(x, len(features)), self.config)
 
 
 class FusionInference(nn.Module):
@@ -62,9 +62,10 @@ class FusionInference(nn.Module):
         def layer(conv: nn.Conv2d | nn.ConvTranspose2d) -> _Layer:
             return _Layer(conv.weight, conv.bias, dtype)
 
+        self.dtype = dtype
         # (32, 1, 5, 5) -> (32, 5, 5, 1): the columns of the kernel are channels, see `_encode`.
         columns = fusion.enc1.weight.permute(0, 3, 2, 1)
-        self.enc1 = _Layer(columns, fusion.enc1.bias, dtype)
+        self.enc1 = _Layer(columns, fusion.enc1.bias, torch.float32)
         self.enc2 = layer(fusion.enc2)
         self.enc2_1 = layer(fusion.enc2_1)
         self.enc3 = layer(fusion.enc3)
@@ -77,7 +78,8 @@ class FusionInference(nn.Module):
         self.dec3 = _Layer(*_in_blocks(fusion.dec3), dtype)
 
     def forward(self, x: Tensor, count: int) -> Tensor:
-        """(count*B, 1, H, W) in time order -> (B, 1, H, W), the correction of the last step."""
+        """(count*B, 1, H, W) float32 in time order -> (B, 1, H, W), the correction of the last
+        step."""
         state: LSTMState | None = None
         for frame in x.chunk(count):
             full, half, quarter = self._encode(frame)
@@ -94,7 +96,7 @@ class FusionInference(nn.Module):
         """
         shifted = F.pad(x, (2, 5, 2, 5)).unfold(3, 5, 1)[:, 0].permute(0, 3, 1, 2)
         shifted = shifted.contiguous(memory_format=torch.channels_last)
-        full = _zero_ends(self.enc1(shifted).relu_(), 3)
+        full = _zero_ends(self.enc1(shifted).relu_().to(self.dtype), 3)
         half = _zero_ends(self.enc2(full, stride=2).relu_(), 1)
         half = _zero_ends(self.enc2_1(half, padding=1).relu_(), 1)
         quarter = self.enc3(half, stride=2).relu_()
