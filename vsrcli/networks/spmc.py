@@ -330,8 +330,8 @@ def initialize(network: SPMC, generator: torch.Generator) -> None:
 
     Most of the fusion's input is zero, so its first layer is louder by as much as that takes away.
     Where the recurrence reads what was encoded, kernels sum to zero: the brightness around, which
-    the interpolation gets right, would drown the details. With layers as they draw by themselves,
-    fusion only learnt to be silent.
+    the interpolation gets right, would drown the details. Drawn by Xavier throughout, the fusion
+    only learnt to be silent.
     """
     for parameter in network.easyflow.parameters():
         if parameter.dim() > 1:

@@ -22,7 +22,7 @@ from vsrcli.networks.swin import SwinBranch
 
 COLORS = 3
 """Channels that carry the picture: the first."""
-MIDDLE = 0.5
+_MIDDLE = 0.5
 _QUIET = 0.1
 """Of what the untrained layers would add."""
 _FIRST_HALF = (0.21, 0.86, -0.07)
@@ -36,7 +36,7 @@ def initialize(network: STDAN, generator: torch.Generator) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.weight.count_nonzero():  # not `OffsetConv`
             _draw(module, generator)
-    _carry_both_signs(network.conv_first, bias=-MIDDLE)
+    _carry_both_signs(network.conv_first, bias=-_MIDDLE)
     _through_branch(network.feature_extraction)
     _join_signs(network.feature_extraction.conv_first, COLORS, SLOPE)
     _through_cell(network.pcd_align_modified)
@@ -51,7 +51,7 @@ def initialize(network: STDAN, generator: torch.Generator) -> None:
     network.conv_last.weight.mul_(_QUIET)
     network.conv_last.weight[:, :COLORS] = _dirac(network.conv_last)
     assert network.conv_last.bias is not None
-    network.conv_last.bias.fill_(MIDDLE)
+    network.conv_last.bias.fill_(_MIDDLE)
 
 
 def _draw(conv: nn.Conv2d, generator: torch.Generator) -> None:
