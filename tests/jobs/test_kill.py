@@ -5,11 +5,9 @@ from __future__ import annotations
 import random
 import shutil
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import clips
 import pytest
 from forked import Forked
 
@@ -98,17 +96,6 @@ def content(folder: Path, hidden: bool = False) -> CONTENT:
         for name, path in sorted(files.items())
         if hidden or not name.startswith(".vsr-")
     }
-
-
-@pytest.fixture(scope="module")
-def vsr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
-    with Forked(tmp_path_factory.mktemp("forked")) as command:
-        yield command
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return clips.with_audio(tmp_path_factory.mktemp("source") / "in.mp4", frames=FRAMES)
 
 
 def killing(name: str, tmp_path: Path, vsr: Forked, source: Path) -> Killing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 
 import clips
@@ -34,12 +33,6 @@ NAMES = {
     "longest in Unicode": "é" * 125 + "n.mp4",
     "hidden": ".mp4.mp4",
 }
-
-
-@pytest.fixture(scope="module")
-def vsr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
-    with Forked(tmp_path_factory.mktemp("forked")) as command:
-        yield command
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
-import clips
 import pytest
 from ffmpeg import raw_frames
 from forked import Ending, Forked
@@ -16,17 +14,6 @@ FRAMES = 8
 NOTHING = "vsr: Interrupted; nothing was written"
 KEPT = "vsr: Interrupted, but {} was whole already and is kept"
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-
-
-@pytest.fixture(scope="module")
-def vsr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
-    with Forked(tmp_path_factory.mktemp("forked")) as command:
-        yield command
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return clips.with_audio(tmp_path_factory.mktemp("source") / "in.mp4", frames=FRAMES)
 
 
 def enlarge(vsr: Forked, source: Path, target: Path, **how: object) -> Ending:

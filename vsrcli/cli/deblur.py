@@ -23,7 +23,7 @@ def deblur(
         ),
     ] = None,
     model: Annotated[
-        str | None, job.option("Model", "stfan (the default), or a weights or ONNX file.")
+        str | None, job.option("Model", "stfan-lite (the default), or a weights or ONNX file.")
     ] = None,
     weights: job.Weights = None,
     scale: job.Scale = None,

@@ -30,6 +30,7 @@ from vsrcli.media.reader import FrameSource
 from vsrcli.media.sandbox import Sandbox
 from vsrcli.media.streams import CarriedStreams, Cut, output_shift
 from vsrcli.media.writer import FrameSink, MovieWriter
+from vsrcli.restore.device import card_of
 from vsrcli.restore.memory import telling_of_memory
 from vsrcli.restore.restorer import NAMES, Restorer
 
@@ -136,7 +137,7 @@ def _open(plan: Plan, sandbox: Sandbox | None) -> FrameSource:
         deinterlace=options.deinterlace,
         strict=options.strict,
         fps=options.fps,
-        card=device.index or 0 if device.type == "cuda" else None,
+        card=card_of(device),
     )
 
 

@@ -21,6 +21,7 @@ from vsrcli.media.output import check_output, resolved
 from vsrcli.media.output_folder import check_output_folder
 from vsrcli.media.sandbox import Sandbox
 from vsrcli.networks.spec import Recurrent
+from vsrcli.restore.device import card_of
 from vsrcli.restore.restorer import NAMES, Restorer, load
 from vsrcli.zoo.catalogue import default_deblurring_model, default_model
 
@@ -94,10 +95,9 @@ def plan_job(
         container, plan = "images", image_plan(target, picture, options.encode)
     else:
         container = container_of(target)
+        card = card_of(restorer.device)
         # Without a card there is no encoder on it to look for, nor to report missing.
-        on_card = restorer.device.type == "cuda"
-        encode = options.encode if on_card else replace(options.encode, hardware="off")
-        card = restorer.device.index or 0 if on_card else None
+        encode = replace(options.encode, hardware="off") if card is None else options.encode
         plan = choose(encode, picture, container, card)
         if target != asked:
             note = f"{asked.suffix} cannot hold the result: it is written as Matroska, {target}"

@@ -35,7 +35,6 @@ class SPMCInference(nn.Module):
         super().__init__()
         self.config = network.config
         self.spec = network.spec
-        self.dtype = dtype
         self.motion = channels_last(copy.deepcopy(network.easyflow)).requires_grad_(False)
         self.fusion = FusionInference(network.srmodel, dtype)
 

@@ -49,6 +49,11 @@ def _best_type() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def card_of(device: torch.device) -> int | None:
+    """The number of the CUDA device; None for another kind."""
+    return device.index or 0 if device.type == "cuda" else None
+
+
 def find_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     """The type to compute in; `auto` is fp16 on CUDA, and on a CPU the faster of fp32 and bf16."""
     if precision != "auto":
