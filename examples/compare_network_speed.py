@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from plain.comparison import Comparison
 from torch import Tensor
 
+from vsrcli.cli.allocation import keep_freed_memory
 from vsrcli.errors import WeightsError
 from vsrcli.networks.architectures import ARCHITECTURES, Network
 from vsrcli.ops.resize import resize
@@ -60,6 +61,7 @@ def main() -> None:
 
 def _row(model: str, arguments: argparse.Namespace) -> str:
     """A row of the table."""
+    keep_freed_memory()
     width, height = map(int, arguments.size.split("x"))
     device = find_device(arguments.device)
     dtype = find_dtype("auto", device)

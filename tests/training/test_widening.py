@@ -9,13 +9,17 @@ import torch
 from torch import nn
 
 from vsrcli.errors import UsageError
-from vsrcli.networks import stfan
+from vsrcli.networks import stdan_initialization, stfan
+from vsrcli.networks.stdan import STDAN, STDANConfig
 from vsrcli.networks.stfan import STFAN, STFANConfig
 from vsrcli.networks.tga import TGA, TGAConfig, initialize
 from vsrcli.training.widening import widen
 
 SMALL = TGAConfig(features=6, growth=4, intra_blocks=2, inter_blocks=1, up_features=8)
 LARGE = TGAConfig(features=10, growth=4, intra_blocks=4, inter_blocks=3, up_features=12)
+SHALLOW = STDANConfig(
+    features=8, embedding=24, window=4, groups=2, encoder_groups=1, decoder_groups=1, blocks=1
+)
 NARROW = STFANConfig(channels=(3, 4, 6), fac_kernel=3)
 
 
@@ -103,3 +107,38 @@ def test_widened_stfan_computes_the_same(narrow: STFAN) -> None:
 def test_stfans_that_do_not_fit_are_refused(narrow: STFAN, change: dict[str, int]) -> None:
     with pytest.raises(UsageError, match="cannot be widened"):
         widen(narrow, STFAN(replace(NARROW, **change)))
+
+
+@pytest.fixture
+def shallow() -> STDAN:
+    """A STDAN whose every parameter matters."""
+    generator = torch.Generator().manual_seed(1)
+    network = STDAN(SHALLOW).eval()
+    stdan_initialization.initialize(network, generator)
+    for parameter in network.parameters():
+        parameter.data += 0.02 * torch.randn(parameter.shape, generator=generator)
+    return network
+
+
+def test_deepened_stdan_computes_the_same(shallow: STDAN) -> None:
+    large = STDAN(replace(SHALLOW, encoder_groups=2, decoder_groups=3, blocks=4)).eval()
+    stdan_initialization.initialize(large, torch.Generator().manual_seed(2))
+    assert widen(shallow, large)
+    frames = torch.rand(1, 3, 3, 16, 20)
+    with torch.no_grad():
+        expected = shallow(frames)
+        assert expected.std() > 0.1
+        torch.testing.assert_close(large(frames), expected, rtol=1e-4, atol=1e-5)
+    # Whatever ends a new block can learn.
+    large(frames).square().mean().backward()
+    for layer in (
+        large.feature_recon.layers[2].conv,
+        large.feature_recon.layers[0].residual_group["blocks"][3].mlp.fc2,
+    ):
+        assert layer.weight.abs().max() == 0 < layer.weight.grad.abs().max()
+
+
+@pytest.mark.parametrize("change", [{"embedding": 48}, {"blocks": 0}])
+def test_stdans_that_do_not_fit_are_refused(shallow: STDAN, change: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="cannot be widened"):
+        widen(shallow, STDAN(replace(SHALLOW, **change)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -10,6 +9,7 @@ import typer
 
 import vsrcli
 from vsrcli.cli import bench, deblur, export, models, probe, train, upscale, weights
+from vsrcli.cli.allocation import keep_freed_memory
 from vsrcli.cli.eval import evaluate
 from vsrcli.cli.interrupted import INTERRUPTED, handle_signals
 from vsrcli.cli.options import DEBUG
@@ -54,9 +54,7 @@ def _root(
 
 def run() -> NoReturn:
     """Run the command line; every failure is one line on stderr and an exit code."""
-    # Large pages halve the cost of the float pictures that torch allocates on the CPU. torch
-    # reads this when it first allocates.
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    keep_freed_memory()
     handle_signals()
     replace_closed()
     with watched():

@@ -55,6 +55,8 @@ class STDANConfig:
 
 
 PUBLISHED = STDANConfig()
+LITE = STDANConfig(encoder_groups=1, decoder_groups=3, blocks=2)
+"""A sixth of the published network's Swin blocks, for CPUs."""
 
 
 def spec_of(config: STDANConfig) -> Spec:
@@ -101,13 +103,15 @@ class STDAN(PyramidLayers):
         )
         self.conv_last = conv3(width, 3)
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def forward(self, frames: Tensor, wanted: Sequence[int] | None = None) -> Tensor:
+        """All outputs, or those at the positions `wanted`."""
         batch, length = frames.shape[:2]
         maps = self.frame_features(frames.flatten(0, 1))
         by_time = [x.unflatten(0, (batch, length)).unbind(1) for x in maps]
         features = list(zip(*by_time, strict=True))
         pairs = self._pairs(features)
-        return torch.stack(self._outputs(features, pairs, range(2 * length - 1)), 1)
+        every = range(2 * length - 1)
+        return torch.stack(self._outputs(features, pairs, every if wanted is None else wanted), 1)
 
     def features_between(self, features: Sequence[Maps]) -> list[Tensor]:
         """The `frame_features` of N frames -> the finest maps (B, C, H, W) of the N-1 moments

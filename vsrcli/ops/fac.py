@@ -117,7 +117,8 @@ def _filter_strip(
         filters = leaky_linear(flat, layer.weight[i], layer.bias[i], slope)
         if read is not None and layer.reader is not None:
             read += filters @ layer.reader[i]
-        taps = filters.view(batch, height, width, size, -1).unbind(3)
+        # All taps widened at once: `addcmul_` would do it for each by itself.
+        taps = filters.to(filtered.dtype).view(batch, height, width, size, -1).unbind(3)
         for j, tap in enumerate(taps):
             filtered.addcmul_(padded[:, i : i + height, j : j + width], tap)
     return filtered, None if read is None else read.view(batch, height, width, -1)

@@ -52,7 +52,7 @@ Picture = Tensor | NDArray[np.uint8]
 
 _LARGEST_ERROR = 1 / 255
 """Reduced precision may differ from fp32 by this much."""
-_CHECKED_SIDE = 48
+_CHECKED_SIDE = 32
 """Pixels a side of the crop on which reduced precision is checked."""
 
 _CHECKED_FRAMES = 5

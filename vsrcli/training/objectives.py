@@ -28,7 +28,7 @@ from vsrcli.training.synthesis import ClipSource
 
 _FLOW_ONLY, _FUSION_ONLY = 0.1, 0.35
 """Shares of the budget at which SPMC's first and second stage end."""
-_SPACE_ONLY, _TIME_ONLY = 0.4, 0.6
+_SPACE_ONLY, _TIME_ONLY = 0.4, 0.5
 """Shares of the budget at which STDAN's first and second stage end."""
 _SMOOTHNESS = 0.01
 _FLOW_WEIGHT = 0.01
@@ -145,7 +145,8 @@ class FlowThenFusion:
 @dataclass(frozen=True)
 class TwiceTheFrames:
     """STDAN: all frames of a clip from every second one, in three stages: single frames, which
-    cost a fifteenth of a clip; the features between frames; everything."""
+    cost a fifteenth of a clip; the features between frames; everything, by one of the given frames
+    and one of the new ones, since all seven of a clip would teach little more than two."""
 
     recipe: Recipe
     data: TrainingSet
@@ -167,7 +168,11 @@ class TwiceTheFrames:
             return _difference(restored, pair.wanted.flatten(0, 1), self.recipe)
         if share < _TIME_ONLY:
             return _feature_error(network, pair.given)
-        return _difference(network(pair.given).float(), pair.wanted, self.recipe)
+        length = pair.given.shape[1]
+        given, new = int(torch.randint(length, ())), int(torch.randint(length - 1, ()))
+        places = [2 * given, 2 * new + 1]
+        restored = network(pair.given, places).float()
+        return _difference(restored, pair.wanted[:, places], self.recipe)
 
 
 def _feature_error(network: STDAN, frames: Tensor) -> Tensor:

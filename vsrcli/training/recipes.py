@@ -9,6 +9,7 @@ from vsrcli.errors import UsageError
 from vsrcli.networks.architectures import ARCHITECTURES
 from vsrcli.networks.fstrn import FSTRNConfig
 from vsrcli.networks.spmc import SPMCConfig
+from vsrcli.networks.stdan import LITE as STDAN_LITE
 from vsrcli.networks.stdan import STDANConfig
 from vsrcli.networks.stfan import LITE as STFAN_LITE
 from vsrcli.networks.stfan import STFANConfig
@@ -112,10 +113,12 @@ _TGA_LITE = Recipe("tga-lite", TGA_LITE)
 # Begun at tga-lite: on a CPU there is time for a finishing course only.
 _TGA = Recipe("tga", TGAConfig(), patch=24, peak_rate=3e-4, average_decay=0.99)
 _FSTRN = Recipe("fstrn", FSTRNConfig())
-# Single frames at first, then clips of seven.
-_STDAN = Recipe(
-    "stdan", STDANConfig(), patch=24, batch=2, growth=(Stage(0.4, 32, 8),), peak_rate=2e-4
-)
+
+
+def _stdan(name: str, network: STDANConfig) -> Recipe:
+    """Single frames at first, then clips of seven."""
+    return Recipe(name, network, patch=24, batch=1, growth=(Stage(0.4, 32, 2),), peak_rate=3e-4)
+
 
 RECIPES = {
     recipe.name: recipe
@@ -126,7 +129,8 @@ RECIPES = {
         _spmc(2, 48),
         _spmc(3, 40),
         _spmc(4, 32),
-        _STDAN,
+        _stdan("stdan-lite", STDAN_LITE),
+        _stdan("stdan", STDANConfig()),
         _stfan("stfan-lite", STFAN_LITE, patch=80, batch=4, frames=4, peak_rate=5e-4),
         _stfan("stfan", STFANConfig(), patch=96, batch=2, frames=6, peak_rate=3e-4),
         _real(_TGA_LITE),

@@ -7,12 +7,16 @@ yet. The large network then computes the same function and goes on learning from
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
 from vsrcli.errors import UsageError
 from vsrcli.networks.architectures import Network
+from vsrcli.networks.stdan import STDAN
 from vsrcli.networks.stfan import STFAN
+from vsrcli.networks.swin import ResidualGroup, SwinBlock
 from vsrcli.networks.tga import TGA, inter_names, intra_names
 
 _JOINED = ("fac_deblur.0.0", "fea.0", "upconv2_u.0")
@@ -22,10 +26,11 @@ _JOINED = ("fac_deblur.0.0", "fea.0", "upconv2_u.0")
 @torch.no_grad()
 def widen(small: Network, large: Network) -> bool:
     """Make `large`, already initialized, compute what `small` does; False if nothing of it was
-    changed, since these are not two TGAs or two STFANs of different sizes.
+    changed, since these are not two TGAs, two STFANs or two STDANs of different sizes.
 
-    New channels keep their own kernels; nothing listens to them yet. Raises UsageError unless
-    `large` is as large everywhere, with the same growth or the same size of filters.
+    New channels keep their own kernels; nothing listens to them yet. New blocks of a STDAN pass on
+    what they read. Raises UsageError unless `large` is as large everywhere, with the same growth,
+    the same size of filters, or as many channels.
     """
     if small.config == large.config:
         return False
@@ -33,9 +38,32 @@ def widen(small: Network, large: Network) -> bool:
         _widen_tga(small, large)
     elif isinstance(small, STFAN) and isinstance(large, STFAN):
         _widen_stfan(small, large)
+    elif isinstance(small, STDAN) and isinstance(large, STDAN):
+        _deepen_stdan(small, large)
     else:
         return False
     return True
+
+
+def _deepen_stdan(small: STDAN, large: STDAN) -> None:
+    few, many = small.config, large.config
+    depths = ("encoder_groups", "decoder_groups", "blocks")
+    if replace(many, **{depth: getattr(few, depth) for depth in depths}) != few or any(
+        getattr(few, depth) > getattr(many, depth) for depth in depths
+    ):
+        raise _misfit(small, large)
+    for module in large.modules():
+        if isinstance(module, ResidualGroup):
+            _silence(module.conv)
+        elif isinstance(module, SwinBlock):
+            _silence(module.attn.proj)
+            _silence(module.mlp.fc2)
+    large.load_state_dict(small.state_dict(), strict=False)
+
+
+def _silence(layer: nn.Conv2d | nn.Linear) -> None:
+    for parameter in layer.parameters():
+        parameter.zero_()
 
 
 def _widen_stfan(small: STFAN, large: STFAN) -> None:
