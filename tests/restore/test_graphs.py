@@ -204,7 +204,7 @@ def test_a_card_plays_what_it_would_do(
 ) -> None:
     """Every recording is kept, whether it pays or not; scenes of several lengths."""
     monkeypatch.setattr(
-        "vsrcli.restore.graphs.CudaRecorder._seconds",
+        "vsrcli.restore.graphs.CudaRecorder.seconds",
         lambda self, work, given: 0.0 if work.__name__ == "play" else 1.0,
     )
     path = str(tiny_weights(tmp_path, name=name))

@@ -56,4 +56,5 @@ ARCHITECTURES = {
 
 def for_inference(network: Network, dtype: torch.dtype) -> nn.Module:
     """The fast form of a trained network, in evaluation mode."""
-    return ARCHITECTURES[network.spec.network].inference(network, dtype).eval()
+    with torch.no_grad():  # else folded layers would hold on to all that they were made from
+        return ARCHITECTURES[network.spec.network].inference(network, dtype).eval()

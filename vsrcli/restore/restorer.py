@@ -28,6 +28,7 @@ from vsrcli.networks.spec import (
 )
 from vsrcli.restore.bidirectional import BidirectionalRunner
 from vsrcli.restore.chunk import ChunkRunner
+from vsrcli.restore.compiling import CompilingRecorder, is_compilable
 from vsrcli.restore.device import Backend, Precision, find_device, find_dtype
 from vsrcli.restore.graphs import CudaRecorder, Graphs
 from vsrcli.restore.groups import GroupRunner
@@ -203,7 +204,7 @@ class Restorer:
         else:
             marked = ((frame, False) for frame in every)
         padded = ((self._padded(frame), cut) for frame, cut in marked)
-        graphs = Graphs(CudaRecorder(self.device)) if self.graphs else None
+        graphs = self._recordings() if self.graphs else None
         runner, ration = self._runner(self._padded(beginning[0]), graphs)
         last: Tensor | None = None
         for scene in split_scenes(padded, self._reset_every):
@@ -275,6 +276,12 @@ class Restorer:
                 length = choose_length(self.spec, size, free)
                 runner = BidirectionalRunner(network, length, ahead, ration)
         return runner, ration
+
+    def _recordings(self) -> Graphs:
+        recorder = CudaRecorder(self.device)
+        return Graphs(
+            CompilingRecorder(recorder) if is_compilable(self.spec.strategy) else recorder
+        )
 
     def _at(self, dtype: torch.dtype) -> nn.Module:
         assert self._trained is not None
