@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import clips
 import pytest
+from av.container import InputContainer
 from ffmpeg import describe, ffmpeg
 
 from vsrcli.errors import InputError
 from vsrcli.jobs.job import run_job
 from vsrcli.jobs.options import JobOptions, TargetSize
+from vsrcli.media.demuxing import demuxed
 from vsrcli.media.images import probe_source
 from vsrcli.media.reader import VideoReader
 from vsrcli.media.truncation import missing_bytes
@@ -91,3 +95,22 @@ def test_an_ebml_header_of_exabytes(tmp_path: Path) -> None:
     path = tmp_path / "in.mkv"
     path.write_bytes(b"\x1a\x45\xdf\xa3\x01" + b"\xff" * 6 + b"\xf0" + bytes(99))
     assert missing_bytes(str(path)) == 0
+
+
+def test_a_matroska_file_that_ends_in_a_size(tmp_path: Path) -> None:
+    path = tmp_path / "in.mkv"
+    path.write_bytes(b"\x1a\x45\xdf\xa3\x10\x00\x00")
+    assert missing_bytes(str(path)) == 0
+    with pytest.raises(InputError, match=r"in\.mkv: not a media file"):
+        probe_source(str(path))
+
+
+def test_a_stream_that_appears_late_takes_nothing_away() -> None:
+    class Surprised:
+        """As PyAV's container when it does not know a stream of the file."""
+
+        def demux(self, *streams: object) -> Iterator[int]:
+            yield from (1, 2)
+            raise IndexError("list index out of range")
+
+    assert list(demuxed(cast(InputContainer, Surprised()), [])) == [1, 2]

@@ -19,7 +19,7 @@ from vsrcli.media import card as card_module
 from vsrcli.media import decoder, encoders
 from vsrcli.media.card import can_decode, picture_of, separated
 from vsrcli.media.encoders import EncodeOptions, Picture, _staying, choose
-from vsrcli.media.formats import pixel_format, planes_from_av
+from vsrcli.media.formats import pixel_format, planes_from_av, reformatted
 from vsrcli.media.frame import ChromaLocation, ColorSpec, Frame, Matrix, Range
 from vsrcli.media.probe import probe
 from vsrcli.media.reader import VideoReader
@@ -74,7 +74,7 @@ def test_planes_are_joined_for_the_encoder(packed: str, planar: str) -> None:
     planes = [random.integers(0, 2**form.bits, size).astype(dtype) for size in sizes]
     picture = picture_of([torch.from_numpy(plane) for plane in planes], packed)
     assert picture.format.name == packed
-    for made, wanted in zip(planes_from_av(picture.reformat(format=planar)), planes, strict=True):
+    for made, wanted in zip(planes_from_av(reformatted(picture, planar)), planes, strict=True):
         assert np.array_equal(made, wanted)
 
 

@@ -182,6 +182,20 @@ def test_ten_bits_in_words(name: str):
     check(packed(name, np.asarray(words, np.uint32)), planar, planes)
 
 
+@pytest.mark.parametrize("height", [24, 50, 121])
+@pytest.mark.parametrize("width", [50, 63, 100, 162])
+def test_ten_bits_in_words_of_narrow_pictures(width: int, height: int):
+    """Several threads of FFmpeg's scaler would spoil some rows, now and then."""
+    picture = av.VideoFrame(width, height, "p010le")
+    words = [np.frombuffer(plane, np.uint16).copy() for plane in picture.planes]
+    for plane, given in zip(picture.planes, words, strict=True):
+        given[:] = np.random.default_rng(0).integers(0, 1024, len(given)) << 6
+        plane.update(given.tobytes())
+    luma = words[0].reshape(height, -1)[:, :width] >> 6
+    for _ in range(10):
+        assert np.array_equal(planes_from_av(picture)[0], luma)
+
+
 @pytest.mark.parametrize("ending", ["le", "be"])
 @pytest.mark.parametrize("kind", ["rgb444", "bgr444", "rgb555", "bgr555", "rgb565", "bgr565"])
 def test_few_bits_are_stretched_to_the_whole_range(kind: str, ending: str):

@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 
 from vsrcli.errors import InputError
 from vsrcli.media.access import MAX_PIXELS, open_input
+from vsrcli.media.demuxing import demuxed
 from vsrcli.media.probe import choose_video, crop_exactly, decoder_of
 from vsrcli.media.splices import Joiner, Splices
 
@@ -212,7 +213,7 @@ class Decoder:
         failures = 0
         while failures <= READ_FAILURES:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in demuxed(self._container, [self._stream]):
                     # An empty packet would end the decoding; the last one, which is to do so,
                     # is not needed because the decoder is drained by hand.
                     self._joiner.move(packet)

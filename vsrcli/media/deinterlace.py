@@ -11,7 +11,7 @@ import av
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from vsrcli.media.formats import pixel_format, planar_format, stored_format
+from vsrcli.media.formats import pixel_format, planar_format, reformatted, stored_format
 from vsrcli.media.timing import TimedPicture
 
 Deinterlace = Literal["auto", "on", "off"]
@@ -71,7 +71,7 @@ def _graph(image: VideoFrame, mode: Deinterlace, time_base: Fraction) -> Graph:
 
 def _planar(picture: TimedPicture) -> VideoFrame:
     """A frame that bwdif takes; it reads the times between frames, and they must grow."""
-    image = picture.image.reformat(format=planar_format(stored_format(picture.image)))
+    image = reformatted(picture.image, planar_format(stored_format(picture.image)))
     image.pts = picture.pts
     return image
 

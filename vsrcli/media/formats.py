@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import av
 import numpy as np
@@ -46,6 +46,13 @@ def stored_format(picture: av.VideoFrame) -> str:
     return picture.format.name if on_card is None else planar_format(on_card.name)
 
 
+def reformatted(picture: av.VideoFrame, name: str, **more: Any) -> av.VideoFrame:
+    """`picture.reformat(format=name, **more)` without an error of FFmpeg's scaler (9.5): given
+    several threads, it now and then spoils the beginning of a row in the middle of a picture, of
+    P010 for one."""
+    return picture.reformat(format=name, threads=1, **more)
+
+
 def planes_from_av(picture: av.VideoFrame) -> tuple[Samples, ...]:
     """The samples as in `Frame.planes`, in the format `planar_format(picture.format.name)`.
 
@@ -56,7 +63,7 @@ def planes_from_av(picture: av.VideoFrame) -> tuple[Samples, ...]:
     if picture.format.name.startswith(_FEW_BITS):
         return _widened(picture)
     if name != picture.format.name:
-        picture = picture.reformat(format=name)
+        picture = reformatted(picture, name)
     form = _PLANAR[name]
     return tuple(
         _samples(picture, index, form)[:height, :width]

@@ -13,7 +13,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from vsrcli.errors import OutputError, UsageError
 from vsrcli.media.encoders import EncodeOptions, EncoderPlan, Picture, open_encoder, try_encoder
-from vsrcli.media.formats import frame_to_av, pixel_format, tag_av
+from vsrcli.media.formats import frame_to_av, pixel_format, reformatted, tag_av
 from vsrcli.media.frame import ChromaLocation, ColorSpec, Frame, Matrix, PixelFormat, Range
 from vsrcli.media.icc import with_profile
 from vsrcli.media.output import write_failure
@@ -186,7 +186,7 @@ def _packed(frame: Frame, pix_fmt: str) -> av.VideoFrame:
     """The frame as the image encoders take it: components side by side in a pixel."""
     if frame.format.family == "yuv":
         picture = frame_to_av(frame)
-        return picture.reformat(format=pix_fmt, src_color_range=2, dst_color_range=2)
+        return reformatted(picture, pix_fmt, src_color_range=2, dst_color_range=2)
     given = [np.asarray(plane) for plane in frame.planes]
     planes = [given[index] for index in ((2, 1, 0) if pix_fmt == "bgra" else (0, 1, 2))]
     if frame.format.alpha:

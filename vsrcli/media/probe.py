@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 from vsrcli.errors import InputError
 from vsrcli.media.access import MAX_PIXELS, check_size, open_input
 from vsrcli.media.color_guess import guess
+from vsrcli.media.demuxing import demuxed
 from vsrcli.media.describe import describe, to_json
 from vsrcli.media.formats import color_of_av, pixel_format, planar_format
 from vsrcli.media.frame import ChromaLocation, ColorSpec, Matrix, Range
@@ -197,7 +198,7 @@ def _look(container: InputContainer, stream: VideoStream, path: str) -> _Opening
     stop = time.monotonic() + MAX_SECONDS
     taken = count = 0
     try:
-        for packet in container.demux(stream):
+        for packet in demuxed(container, [stream]):
             if packet.has_sidedata("encryption_info"):
                 raise InputError(f"{path}: its video is encrypted; decrypt the file first")
             if not packet.is_discard:

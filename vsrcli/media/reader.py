@@ -15,7 +15,13 @@ from av.video.frame import VideoFrame
 from vsrcli.errors import InputError, UsageError
 from vsrcli.media.decoder import Decoder
 from vsrcli.media.deinterlace import Deinterlace, deinterlaced
-from vsrcli.media.formats import pixel_format, planar_format, planes_from_av, stored_format
+from vsrcli.media.formats import (
+    pixel_format,
+    planar_format,
+    planes_from_av,
+    reformatted,
+    stored_format,
+)
 from vsrcli.media.frame import Frame, PixelFormat, Samples
 from vsrcli.media.geometry import Cropping
 from vsrcli.media.info import MediaInfo
@@ -199,10 +205,11 @@ class VideoReader:
                     f"{frame.height} {stored_format(frame)}; made {like.width}x{like.height}"
                     f" {planar_format(stored_format(like))} like its beginning"
                 )
-            yield frame.reformat(
-                like.width,
-                like.height,
+            yield reformatted(
+                frame,
                 planar_format(stored_format(like)),
+                width=like.width,
+                height=like.height,
                 interpolation="BICUBIC",
             )
 

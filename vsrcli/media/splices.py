@@ -14,6 +14,7 @@ from av.format import Flags
 from av.packet import Packet
 
 from vsrcli.media.access import open_input
+from vsrcli.media.demuxing import demuxed
 
 FORWARD = Fraction(10)
 BACKWARD = Fraction(1, 10)
@@ -71,7 +72,7 @@ def find_splices(source: str, allow_protocols: Sequence[str] = ()) -> Splices:
     search = _Search()
     with open_input(source, allow_protocols=allow_protocols) as container:
         try:
-            for packet in container.demux():
+            for packet in demuxed(container, list(container.streams)):
                 search.look_at(packet)
         except av.FFmpegError:  # whoever reads the file for good says so
             pass

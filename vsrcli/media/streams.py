@@ -20,6 +20,7 @@ from vsrcli.media.access import open_input
 from vsrcli.media.carriers import Carrier, CopiedStream, Cover, Cut, can_hold, has_decoder
 from vsrcli.media.carriers_audio import ENCODERS, ConvertedAudio
 from vsrcli.media.carriers_subtitles import ConvertedSubtitles, subtitle_codec
+from vsrcli.media.demuxing import demuxed
 from vsrcli.media.splices import Joiner, Splices
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ class CarriedStreams:
         joiner = Joiner(self._splices)
         while failures < _MOST_FAILURES:
             try:
-                for packet in self._input.demux(wanted):
+                for packet in demuxed(self._input, wanted):
                     joiner.move(packet)
                     if packet.pts is not None and packet.pts * packet.time_base > end:
                         return
@@ -330,7 +331,7 @@ def _covers(
         }
         if not attached:
             return covers
-        for packet in container.demux():
+        for packet in demuxed(container, list(container.streams)):
             if packet.stream_index not in attached:
                 break
             covers[packet.stream_index] = packet

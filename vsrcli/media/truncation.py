@@ -72,5 +72,7 @@ def _number(data: BinaryIO) -> int:
         return 0
     width = 9 - first[0].bit_length()
     rest = data.read(width - 1)
+    if len(rest) < width - 1:  # the file ends here
+        return 0
     value = int.from_bytes(first + rest, "big") - (1 << 7 * width)
     return _UNKNOWN if value == (1 << 7 * width) - 1 else value

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from vsrcli.errors import OutputError
 from vsrcli.media.encoders import EncoderPlan, acceleration_of, is_bluray, open_encoder
-from vsrcli.media.formats import frame_to_av, tag_av
+from vsrcli.media.formats import frame_to_av, reformatted, tag_av
 from vsrcli.media.frame import Frame, Samples
 from vsrcli.media.info import VideoInfo
 from vsrcli.media.matroska import set_sample_aspect_ratio
@@ -169,7 +169,7 @@ class MovieWriter:
             return picture_of(cast("tuple[Tensor, ...]", frame.planes), plan.pix_fmt, self._context)
         picture = frame_to_av(_padded(frame, *plan.padding))
         if picture.format.name != plan.pix_fmt:
-            picture = picture.reformat(format=plan.pix_fmt)
+            picture = reformatted(picture, plan.pix_fmt)
         return picture
 
     def close(self) -> None:
