@@ -123,7 +123,7 @@ def test_stdan_is_first_to_enlarge_single_frames(numbered: TrainingSet) -> None:
     "share, learn",
     [
         (0.2, {"feature_extraction", "feature_recon", "upsample"}),
-        (0.5, {"pcd_align_modified", "fusion_f_b"}),
+        (0.45, {"pcd_align_modified", "fusion_f_b"}),
         (0.8, {"feature_extraction", "pcd_align_modified", "stdfa", "feature_recon", "upsample"}),
     ],
 )
@@ -145,7 +145,7 @@ def test_stdan_stages_teach_parts(moving: TrainingSet, share: float, learn: set[
 def test_right_features_between_frames_have_no_loss(moving: TrainingSet) -> None:
     """Also in another unit."""
     objective = objective_of(TINY["stdan"], moving)
-    pair = objective.batch(torch.Generator().manual_seed(0), 0.5)
+    pair = objective.batch(torch.Generator().manual_seed(0), 0.45)
 
     class Known(STDAN):
         """It knows the missing frames' features, but for `error` standard deviations."""
@@ -158,9 +158,30 @@ def test_right_features_between_frames_have_no_loss(moving: TrainingSet) -> None
             return list(wrong.unflatten(0, (len(pair.given), -1)).unbind(1))
 
     network = Known(TINY["stdan"].network)
-    assert objective.loss(network, pair, 0.5).item() < 1e-5
+    assert objective.loss(network, pair, 0.45).item() < 1e-5
     network.error = 0.25
-    assert objective.loss(network, pair, 0.5).item() == pytest.approx(0.25, rel=1e-4)
+    assert objective.loss(network, pair, 0.45).item() == pytest.approx(0.25, rel=1e-4)
+
+
+def test_stdan_is_taught_by_a_given_and_a_new_frame(moving: TrainingSet) -> None:
+    objective = objective_of(TINY["stdan"], moving)
+    pair = objective.batch(torch.Generator().manual_seed(0), 0.8)
+    asked: set[tuple[int, ...]] = set()
+
+    class Knowing(STDAN):
+        """It knows what is wanted."""
+
+        def forward(self, frames: Tensor, wanted: Sequence[int] | None = None) -> Tensor:
+            assert wanted is not None
+            asked.add(tuple(wanted))
+            return pair.wanted[:, list(wanted)]
+
+    network = Knowing(TINY["stdan"].network)
+    for step in range(60):
+        torch.manual_seed(step)
+        assert objective.loss(network, pair, 0.8).item() < 2e-3
+    assert {given for given, _ in asked} == {0, 2, 4, 6}
+    assert {new for _, new in asked} == {1, 3, 5}
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,8 @@ def _spmc(scale: int, patch: int) -> Recipe:
         scale=scale,
         frames=3,
         patch=patch,
+        # With batches of 2 it fell silent and stayed so.
+        batch=8,
         peak_rate=5e-4,
         # Nothing seems to happen at first, and what was averaged then would stay for long.
         average_decay=0.99,
