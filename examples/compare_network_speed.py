@@ -6,9 +6,9 @@
 "Plain" is each published network as one would write it from its paper: nn.Conv3d or nn.Conv2d in
 the default layout, fp32 (or under torch's autocast), fed as published (windows that recompute
 everything, groups that overlap, filters that are held whole). The two are run in turn, so that a
-machine that changes its pace does so for both; each network in a process of its own, as the memory
-that one has asked for before changes what the next one pays for more. Weights do not matter to the
-time; models without shipped ones are run untrained.
+machine that changes its pace does so for both, each in a process of its own: the plain one in a
+process as Python starts it, the other in one that keeps its memory, as the command `vsr` does.
+Weights do not matter to the time; models without shipped ones are run untrained.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import importlib
 import multiprocessing
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -55,28 +57,85 @@ def main() -> None:
     print("| model | plain, s a frame | vsr, s a frame | ratio | largest difference |")
     print("|---|---|---|---|---|", flush=True)
     for model in arguments.models:
-        with multiprocessing.get_context("spawn").Pool(1) as process:
-            print(process.apply(_row, (model, arguments)), flush=True)
+        print(_row(model, arguments), flush=True)
 
 
 def _row(model: str, arguments: argparse.Namespace) -> str:
     """A row of the table."""
-    keep_freed_memory()
+    spawn = multiprocessing.get_context("spawn")
+    seconds: dict[str, list[float]] = {"plain": [], "ours": []}
+    with (
+        spawn.Pool(1, _begin, (model, arguments)) as plainly,
+        spawn.Pool(1, _begin, (model, arguments, keep_freed_memory)) as as_vsr,
+    ):
+        for _ in range(arguments.runs + 1):  # the first one warms up
+            seconds["plain"].append(plainly.apply(_plain_seconds))
+            seconds["ours"].append(as_vsr.apply(_our_seconds))
+        difference, precision = as_vsr.apply(_difference)
+    plain, ours = (statistics.median(times[1:]) for times in seconds.values())
+    return (
+        f"| {model} | {plain:.3f} | {ours:.3f} ({precision}) | {plain / ours:.2f} "
+        f"| {255 * difference:.2f}/255 |"
+    )
+
+
+class _State(NamedTuple):
+    """What a process of a comparison keeps."""
+
+    comparison: Comparison
+    device: torch.device
+    plain_dtype: torch.dtype
+    dtype: torch.dtype
+
+
+_states: list[_State] = []
+
+
+def _begin(
+    model: str, arguments: argparse.Namespace, prepare: Callable[[], None] = lambda: None
+) -> None:
+    """Make this process ready for a model's comparison."""
+    prepare()
     width, height = map(int, arguments.size.split("x"))
     device = find_device(arguments.device)
     dtype = find_dtype("auto", device)
-    plain_dtype = find_dtype(arguments.plain_precision, device)
     network = _network(model).to(device)
     frames = _frames(width, height, network.spec.multiple).to(device)
     with torch.device(device):  # where the plain layers are made
-        comparison = importlib.import_module(f"plain.{MODELS[model]}").compare(
-            network, dtype, frames
-        )
-        plain, ours, difference = _timed(comparison, arguments.runs, device, plain_dtype)
-    return (
-        f"| {model} | {plain:.3f} | {ours:.3f} ({str(dtype)[6:]}) | {plain / ours:.2f} "
-        f"| {255 * difference:.2f}/255 |"
-    )
+        plain = importlib.import_module(f"plain.{MODELS[model]}")
+        comparison = plain.compare(network, dtype, frames)
+    plain_dtype = find_dtype(arguments.plain_precision, device)
+    _states.append(_State(comparison, device, plain_dtype, dtype))
+
+
+def _plain_seconds() -> float:
+    """Seconds an output frame of the plain writing, once."""
+    (state,) = _states
+    reduced = state.plain_dtype != torch.float32
+    with torch.autocast(state.device.type, state.plain_dtype, enabled=reduced):
+        return _seconds(state.comparison.plain, state.device) / state.comparison.plain_frames
+
+
+def _our_seconds() -> float:
+    """The same of vsr's."""
+    (state,) = _states
+    return _seconds(state.comparison.ours, state.device) / state.comparison.our_frames
+
+
+@torch.no_grad()
+def _seconds(work: Callable[[], Tensor], device: torch.device) -> float:
+    _wait_for(device)
+    started = time.perf_counter()
+    work()
+    _wait_for(device)
+    return time.perf_counter() - started
+
+
+@torch.no_grad()
+def _difference() -> tuple[float, str]:
+    """How far the results differ, and the precision of vsr's."""
+    (state,) = _states
+    return state.comparison.difference(), str(state.dtype)[6:]
 
 
 def _network(model: str) -> Network:
@@ -93,28 +152,6 @@ def _frames(width: int, height: int, multiple: int) -> Tensor:
     frames = read_clip(ClipFiles(CLIP), 1, FRAMES).frames
     frames = resize(frames, (height, width)).clamp(0, 1)
     return F.pad(frames, (0, -width % multiple, 0, -height % multiple), mode="replicate")
-
-
-@torch.no_grad()
-def _timed(
-    comparison: Comparison, runs: int, device: torch.device, plain_dtype: torch.dtype
-) -> tuple[float, float, float]:
-    """Median seconds an output frame of both writings, and how far their results differ."""
-    seconds: dict[str, list[float]] = {"plain": [], "ours": []}
-    reduced = plain_dtype != torch.float32
-    for _ in range(runs + 1):  # the first one warms up
-        for name, work, frames in (
-            ("plain", comparison.plain, comparison.plain_frames),
-            ("ours", comparison.ours, comparison.our_frames),
-        ):
-            _wait_for(device)
-            started = time.perf_counter()
-            with torch.autocast(device.type, plain_dtype, enabled=reduced and name == "plain"):
-                work()
-            _wait_for(device)
-            seconds[name].append((time.perf_counter() - started) / frames)
-    plain, ours = (statistics.median(times[1:]) for times in seconds.values())
-    return plain, ours, comparison.difference()
 
 
 def _wait_for(device: torch.device) -> None:
