@@ -145,7 +145,7 @@ def _restorer(options: JobOptions, video: VideoInfo) -> Restorer:
         right = "deblurs; use vsr deblur" if spec.task == "deblur" else "enlarges; use vsr upscale"
         raise UsageError(f"{name} {right}")
     if options.fps_factor == 2 and restorer.rate != 2:
-        raise UsageError(f"{name} makes no frames between others; use --model stdan")
+        raise UsageError(f"{name} makes no frames between others; use --model stdan-lite")
     if options.reset_every is not None and not isinstance(spec.strategy, Recurrent):
         raise UsageError(f"{name} carries nothing from frame to frame that could be reset")
     return restorer

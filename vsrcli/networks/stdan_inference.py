@@ -27,9 +27,10 @@ class STDANInference(STDAN):
     """(B, N, 3, H, W) RGB in [0, 1] -> (B, 2N-1, 3, 4H, 4W) float32, not clamped.
 
     Convolutions and linear layers compute in `dtype`. In float32 remain: the way of the picture
-    itself, as there is no base picture for the network to correct (the first convolution, the
-    outer convolutions of the reconstruction, its end); the sums between Swin layers, norms and
-    attention scores; sampling positions; queries, keys and relevance, which decide what is chosen.
+    itself, as there is no base picture for the network to correct (`_carriers`, the first
+    convolution, the outer convolutions of the reconstruction, its end); the sums between Swin
+    layers, norms and attention scores; sampling positions; queries, keys and relevance, which
+    decide what is chosen.
     """
 
     end_weight: Tensor
@@ -42,6 +43,7 @@ class STDANInference(STDAN):
         weight, bias = self._end()
         self.register_buffer("end_weight", weight.contiguous(memory_format=torch.channels_last))
         self.register_buffer("end_bias", bias)
+        carriers = self._carriers()
         for part in (
             self.feature_extraction,
             self.pcd_align_modified,
@@ -53,9 +55,22 @@ class STDANInference(STDAN):
             *(getattr(self, f"fea_L{level}_conv{index}") for level in (2, 3) for index in (1, 2)),
         ):
             for layer in part.modules():
-                if isinstance(layer, (nn.Conv2d, nn.Linear, DeformConv)):
+                if isinstance(layer, (nn.Conv2d, nn.Linear, DeformConv)) and layer not in carriers:
                     for parameter in layer.parameters(recurse=False):
                         parameter.data = parameter.data.to(dtype)
+                if isinstance(layer, nn.Conv2d):
+                    layer.register_forward_pre_hook(_converted)
+
+    def _carriers(self) -> set[nn.Module]:
+        """What the picture itself goes through on its way to the reconstruction. In bf16 these
+        layers alone would move pixels of trained weights by 2/255."""
+        branch, cell = self.feature_extraction, self.pcd_align_modified
+        finest = (f"L1_{kind}_{side}" for kind in ("fea_conv", "dcnpack") for side in (1, 2))
+        return {
+            *(branch.conv_first, branch.conv_after_body, branch.conv_last),
+            *(cell.get_submodule(name) for name in (*finest, "fusion", "fusion_1x1")),
+            self.fusion_f_b,
+        }
 
     def frame_features(self, frames: Tensor) -> Maps:
         """See `STDAN.frame_features`; video reaches a little beyond [0, 1], on which the network
@@ -90,6 +105,12 @@ class STDANInference(STDAN):
         response = F.pixel_unshuffle(end(ones), SCALE) - nothing
         weight = response.flip(2, 3).transpose(0, 1)
         return weight.float(), nothing[0, :, _EDGE, _EDGE].float()
+
+
+def _converted(layer: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The input of a layer in the type of its parameters."""
+    assert isinstance(layer.weight, Tensor)
+    return (given[0].to(layer.weight.dtype),)
 
 
 def _framed(first: Tensor, middle: Tensor, last: Tensor, axis: int) -> Tensor:
