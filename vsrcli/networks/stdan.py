@@ -56,7 +56,8 @@ class STDANConfig:
 
 PUBLISHED = STDANConfig()
 LITE = STDANConfig(encoder_groups=1, decoder_groups=3, blocks=2)
-"""A sixth of the published network's Swin blocks, for CPUs."""
+"""A sixth of the published network's Swin blocks, four fifths of its arithmetic: to be trained on a
+CPU, where it takes a quarter of the time for single frames."""
 
 
 def spec_of(config: STDANConfig) -> Spec:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -20,7 +19,14 @@ from vsrcli.restore.graphs import Recorder, Work
 
 _WORTH_AFTER = 180.0
 """Seconds that a job has lasted."""
-_COMPILER: Callable[[Work], Work] = partial(torch.compile, dynamic=False)
+
+
+def compiled(work: Work, backend: str | Callable[..., Any] = "inductor") -> Work:
+    """What does the same as `work`, compiled at its first call for each shape."""
+    # Tables that are cached in Python are computed anew in compiled code, which is little work.
+    warnings.filterwarnings("ignore", "Dynamo detected a call to a `functools.lru_cache`")
+    made: Work = torch.compile(work, dynamic=False, backend=backend)
+    return made
 
 
 class TimedRecorder(Recorder, Protocol):
@@ -42,14 +48,14 @@ class CompilingRecorder:
     def __init__(
         self,
         recorder: TimedRecorder,
-        compiler: Callable[[Work], Work] = _COMPILER,
+        compiler: Callable[[Work], Work] = compiled,
         worth_after: float = _WORTH_AFTER,
     ) -> None:
         self._recorder = recorder
         self._compiler = compiler
         self._due = time.monotonic() + worth_after
 
-    def __call__(self, work: Work, given: tuple[Any, ...]) -> Work | None:
+    def __call__(self, work: Work, given: tuple[Any, ...]) -> Work:
         best = self._recorder(work, given) or work
         tried = False
 
@@ -64,14 +70,12 @@ class CompilingRecorder:
 
     def _faster(self, work: Work, best: Work, given: tuple[Any, ...]) -> Work:
         """`best`, or the compiled part if that works and is faster."""
-        # Tables that are cached in Python are computed anew in compiled code, which is little work.
-        warnings.filterwarnings("ignore", "Dynamo detected a call to a `functools.lru_cache`")
         try:
-            compiled = self._compiler(work)
-            compiled = self._recorder(compiled, given) or compiled
-            gains = self._recorder.seconds(compiled, given) < self._recorder.seconds(best, given)
+            other = self._compiler(work)
+            other = self._recorder(other, given) or other
+            gains = self._recorder.seconds(other, given) < self._recorder.seconds(best, given)
         except Exception:
             # No compiler on the machine, no memory, code that it cannot read: the job does not
             # need it, and goes on.
             return best
-        return compiled if gains else best
+        return other if gains else best

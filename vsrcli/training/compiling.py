@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from vsrcli.networks.architectures import Network
+from vsrcli.restore.compiling import compiled
 
 _PARTS = {
     "tga": ("forward",),
@@ -24,12 +22,9 @@ _PARTS = {
 
 def compile_parts(network: Network, backend: str | Callable[..., Any] = "inductor") -> None:
     """Have the network compiled at its first call, for each size of sample."""
-    # Tables that are cached in Python are computed anew in compiled code, which is little work.
-    warnings.filterwarnings("ignore", "Dynamo detected a call to a `functools.lru_cache`")
     for name in _PARTS[network.spec.network]:
-        part = torch.compile(getattr(network, name), dynamic=False, backend=backend)
         # On the object, where it hides the method; it is no part of the network's state.
-        setattr(network, name, part)
+        setattr(network, name, compiled(getattr(network, name), backend))
 
 
 def is_compiled(network: Network) -> bool:
