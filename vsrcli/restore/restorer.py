@@ -53,8 +53,9 @@ Picture = Tensor | NDArray[np.uint8]
 
 _LARGEST_ERROR = 1 / 255
 """Reduced precision may differ from fp32 by this much."""
-_CHECKED_SIDE = 32
-"""Pixels a side of the crop on which reduced precision is checked."""
+_CHECKED_SIDE = 16
+"""Pixels a side of the crop on which reduced precision is checked: it shows two thirds of the
+largest error on a whole frame, and costs a quarter of a crop of twice the side."""
 
 _CHECKED_FRAMES = 5
 """Their number where the strategy takes any."""
