@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -237,3 +238,18 @@ def test_json(tmp_path: Path) -> None:
     (video,) = answer["streams"]
     assert video["type"] == "video" and video["sample_aspect_ratio"] == "16/11"
     assert video["color"]["range"] == "limited" and video["orientation"] == "upright"
+
+
+@pytest.mark.parametrize("first", [0, 2], ids=["from the start", "later"])
+def test_closed_captions_are_named(tmp_path: Path, first: int) -> None:
+    plain = clips.clip(tmp_path / "plain.h264", "-f", "h264")
+    assert not probe(plain).warnings
+    # ATSC A/53 part 4: user data of provider 0x31 in an SEI message of registered user data.
+    data = b"\xb5\x00\x31GA94\x03\xc1\xff\xfc\x94\x2c\xff"
+    message = b"\x00\x00\x01\x06\x04" + bytes([len(data)]) + data + b"\x80"
+    captioned = tmp_path / "captioned.h264"
+    head, *slices = re.split(rb"(?=\x00\x00\x01[\x41\x65\x01])", plain.read_bytes())
+    captioned.write_bytes(
+        head + b"".join(one if i < first else message + one for i, one in enumerate(slices))
+    )
+    assert probe(captioned).warnings == ("the closed captions inside its video are left out",)

@@ -190,6 +190,30 @@ def test_training_begins_at_a_smaller_network(
     assert 0 < moved.abs().max() <= 2 * TINY.peak_rate
 
 
+def test_statistics_of_batch_norms_are_kept_by_what_began_at_weights(data: TrainingSet) -> None:
+    first = Training(TINY, CPU)
+    objective = objective_of(TINY, data)
+    take_step(first, objective, 0.5)
+
+    def statistics(training: Training) -> dict[str, Tensor]:
+        state = training.network.state_dict()
+        return {key: value.clone() for key, value in state.items() if "running" in key}
+
+    measured = statistics(first)
+    second = Training(TINY, CPU)
+    second.begin_at(first.network)
+    take_step(second, objective, 0.5)
+    resumed = Training(TINY, CPU)
+    resumed.restore(second.state())
+    take_step(resumed, objective, 0.5)
+    for training in second, resumed:
+        assert measured and all(map(torch.equal, statistics(training).values(), measured.values()))
+    weight = "conv3d_1.weight"
+    assert not torch.equal(resumed.network.state_dict()[weight], first.network.state_dict()[weight])
+    take_step(first, objective, 0.5)
+    assert not any(map(torch.equal, statistics(first).values(), measured.values()))
+
+
 def test_average_follows_weights_and_statistics(data: TrainingSet) -> None:
     recipe = replace(TINY, average_decay=0.5)
     training = Training(recipe, CPU)

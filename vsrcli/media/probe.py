@@ -306,4 +306,6 @@ def _warnings(video: VideoInfo, opening: _Opening, told: str) -> tuple[str, ...]
         warnings.append("its Dolby Vision metadata is left out")
     if "DYNAMIC_HDR_PLUS" in side_data:
         warnings.append("its HDR10+ metadata is left out")
+    if any("A53_CC" in side_data_of(video.codec, frame) for frame in opening.frames):
+        warnings.append("the closed captions inside its video are left out")
     return tuple(warnings)

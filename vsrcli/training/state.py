@@ -51,6 +51,8 @@ class Training:
         """The same by device, in words."""
         self.begun_at = ""
         """The weights it began at, in words."""
+        self.keeps_statistics = False
+        """Whether batch norms keep what they measured before, and so take batches of any size."""
 
     def begin_at(self, start: Network, name: str = "") -> None:
         """Begin as the trained network `start`: one with the same tensors, or a smaller TGA or
@@ -60,12 +62,13 @@ class Training:
             load_state(self.network, start.state_dict(), "the network to begin at")
         self.average.load_state_dict(self.network.state_dict())
         self.begun_at = name
+        self.keeps_statistics = True
 
     def train_step(self, objective: Objective, batch: Batch) -> Tensor:
         """One step; the loss, still on the device. Nothing in it waits for a card."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, batch.share)
-        self.network.train()
+        self.network.train(not self.keeps_statistics)
         loss = self._backward(objective, batch)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
@@ -117,6 +120,7 @@ class Training:
             "seconds": self.seconds,
             "seconds_on": self.seconds_on,
             "begun_at": self.begun_at,
+            "keeps_statistics": self.keeps_statistics,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -131,6 +135,7 @@ class Training:
         self.seed = state.get("seed", 0)
         self.seconds_on = dict(state.get("seconds_on", {}))
         self.begun_at = state.get("begun_at", "")
+        self.keeps_statistics = state.get("keeps_statistics", False)
 
     def _restore_optimizer(self, state: dict[str, Any]) -> None:
         """It may have been on another device, where it is neither fused nor has that layout."""
