@@ -64,6 +64,19 @@ def test_cameras_move_smoothly_and_stay_near() -> None:
     assert (steps > 12).float().mean() < 0.05
 
 
+def test_share_of_slow_cameras() -> None:
+    def speeds(share: float) -> torch.Tensor:
+        path = camera_path(1000, 64, torch.Generator().manual_seed(1), share)
+        zoom = path[:, 3, :2, :2].det().sqrt()
+        moved = (path[:, -1] - path[:, 0])[:, 0, 2] / zoom / (FRAMES - 1)
+        speed: torch.Tensor = moved.square().mean().sqrt()
+        return speed
+
+    assert speeds(1) == pytest.approx(0.7, rel=0.1)
+    assert speeds(0) == pytest.approx(4, rel=0.1)
+    assert speeds(0.75) == pytest.approx((0.75 * 0.7**2 + 0.25 * 4**2) ** 0.5, rel=0.15)
+
+
 def test_places_with_more_texture_are_preferred() -> None:
     picture = torch.zeros(3, 40, 400, dtype=torch.uint8)
     picture[:, :, 200::2] = 255

@@ -48,6 +48,19 @@ def test_equal_generators_give_equal_batches() -> None:
     assert first.max() <= 1
 
 
+def test_slow_photographs_change_less_from_frame_to_frame() -> None:
+    still = torch.randint(256, (3, 20, 20), generator=torch.Generator().manual_seed(5))
+    data = TrainingSet(
+        still_set().film, (still.repeat_interleave(15, 1).repeat_interleave(15, 2).byte(),)
+    )
+
+    def change(share: float) -> torch.Tensor:
+        source = ClipSource(data, 64, moved_share=1, slow_share=share)
+        return source.batch(40, torch.Generator().manual_seed(4)).diff(dim=1).abs().mean()
+
+    assert change(1) < 0.5 * change(0)
+
+
 def test_some_clips_get_text_and_the_others_stay_as_they_are() -> None:
     plain = still_set()
     page = torch.zeros(1, 300, 300, dtype=torch.uint8)

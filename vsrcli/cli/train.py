@@ -72,6 +72,14 @@ def train(
         ),
     ] = None,
     rate: Annotated[float | None, option(_RECIPE, "Highest learning rate.")] = None,
+    moved_share: Annotated[
+        float | None,
+        option(_RECIPE, "Share of moved photographs; the rest is film.", min=0, max=1),
+    ] = None,
+    slow_share: Annotated[
+        float | None,
+        option(_RECIPE, "Share of the photographs that move slowly.", min=0, max=1),
+    ] = None,
     loss: Annotated[str | None, option(_RECIPE, "charbonnier, l1, mse or huber.")] = None,
     validation: Annotated[
         list[Path] | None,
@@ -140,8 +148,17 @@ def train(
         from vsrcli.zoo.weights import load_weights
 
         growth = tuple(_stage(text) for text in grow) if grow else None
-        changes = {"patch": patch, "batch": batch, "growth": growth, "peak_rate": rate}
-        recipe = choose_recipe(model, out, **changes, loss=_loss(loss))
+        recipe = choose_recipe(
+            model,
+            out,
+            patch=patch,
+            batch=batch,
+            growth=growth,
+            peak_rate=rate,
+            moved_share=moved_share,
+            slow_share=slow_share,
+            loss=_loss(loss),
+        )
         files = validation or []
         deblurs = recipe.degradation == "blur"
         clips = read_pairs(files) if deblurs else read_clips(files, recipe.scale)

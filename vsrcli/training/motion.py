@@ -10,11 +10,16 @@ from torch import Tensor
 
 from vsrcli.training.data.cut import FRAMES
 
+SLOW_SHARE = 0.5
+"""Of the cameras, where nothing else is asked for."""
 _ZOOM = (0.9, 1.4)
 """Photograph pixels per ground-truth pixel. About 1, so that drawing by bicubic interpolation
 neither blurs what a x4 network could restore nor aliases much."""
 _MARGIN = 72
 """Photograph pixels around the patch for the camera to move over."""
+_SLOW, _FAST = 0.7, 4.0
+"""Standard deviation of a pan's speed each way, in ground-truth pixels a frame: slow ones by
+fractions of a low-resolution pixel."""
 _TRIES = 3
 """Random places looked at for each patch of a photograph."""
 
@@ -86,9 +91,11 @@ def render(pictures: Tensor, path: Tensor, size: int) -> Tensor:
     return drawn.view(count, steps, channels, size, size)
 
 
-def camera_path(count: int, size: int, generator: torch.Generator) -> Tensor:
+def camera_path(
+    count: int, size: int, generator: torch.Generator, slow_share: float = SLOW_SHARE
+) -> Tensor:
     """(count, FRAMES, 3, 3) homographies for `render`: pan, zoom, turn, tilt and hand shake, each
-    smooth over time but for the shake."""
+    smooth over time but for the shake. `slow_share` of them pan slowly."""
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator)
@@ -98,8 +105,7 @@ def camera_path(count: int, size: int, generator: torch.Generator) -> Tensor:
         time = times()
         return speed[:, None] * time + bend[:, None] * time**2
 
-    # One half pans slowly, by fractions of a low-resolution pixel, one half faster.
-    pace = torch.where(torch.rand(count, generator=generator) < 0.5, 1.0, 4.0)
+    pace = torch.where(torch.rand(count, generator=generator) < slow_share, _SLOW, _FAST)
     shake = 0.4 * torch.rand(count, 1, generator=generator)
     shift_x = smooth(pace * normal(count), 0.1 * pace * normal(count))
     shift_y = smooth(pace * normal(count), 0.1 * pace * normal(count))

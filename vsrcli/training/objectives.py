@@ -224,7 +224,9 @@ def objective_of(recipe: Recipe, data: TrainingSet) -> Objective:
 def _clips(recipe: Recipe, data: TrainingSet, generator: torch.Generator, share: float) -> Tensor:
     """(B, FRAMES, 3, H, W) in [0, 1], what the network is to make."""
     patch, count = recipe.sizes(share)
-    source = ClipSource(data, patch * recipe.scale, recipe.moved_share, recipe.text_share)
+    source = ClipSource(
+        data, patch * recipe.scale, recipe.moved_share, recipe.text_share, recipe.slow_share
+    )
     return source.batch(count, generator)
 
 

@@ -16,6 +16,7 @@ from vsrcli.networks.stfan import STFANConfig
 from vsrcli.networks.tga import LITE as TGA_LITE
 from vsrcli.networks.tga import TGAConfig
 from vsrcli.training.losses import Loss
+from vsrcli.training.motion import SLOW_SHARE
 
 NetworkConfig = TGAConfig | FSTRNConfig | SPMCConfig | STDANConfig | STFANConfig
 
@@ -66,6 +67,8 @@ class Recipe:
     """Share of moved photographs in a batch; the rest is film."""
     text_share: float = 0.1
     """Share of these, of both kinds, that get text, if the set has any."""
+    slow_share: float = SLOW_SHARE
+    """Share of the photographs that move slowly. What other frames bring is learnt from them."""
     average_decay: float = 0.998
     """Per step, of the moving average of the weights that is kept in the end."""
     clip_norm: float = 1.0

@@ -16,6 +16,7 @@ from torch import Tensor
 from vsrcli.training.data.cut import SIZE
 from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.motion import (
+    SLOW_SHARE,
     camera_path,
     choices,
     covered,
@@ -41,6 +42,8 @@ class ClipSource:
     """Share of moved photographs; the rest is film."""
     text_share: float = 0.1
     """Share of these, of both kinds, that get text; none if the set has none."""
+    slow_share: float = SLOW_SHARE
+    """Share of the photographs, and of what is before them, that move slowly."""
 
     def batch(self, count: int, generator: torch.Generator) -> Tensor:
         """(count, FRAMES, 3, size, size) float32 in [0, 1], on the set's device."""
@@ -73,13 +76,14 @@ class ClipSource:
         region = region_side(self.size)
         clips = render(
             regions(self.data.stills, count, region, generator),
-            camera_path(count, self.size, generator),
+            camera_path(count, self.size, generator, self.slow_share),
             self.size,
         )
         layered = (torch.rand(count, generator=generator) < LAYER_SHARE).nonzero()[:, 0]
         if len(layered):
             front = layer(self.data, len(layered), region, generator)
-            drawn = render(front, camera_path(len(layered), self.size, generator), self.size)
+            path = camera_path(len(layered), self.size, generator, self.slow_share)
+            drawn = render(front, path, self.size)
             index = layered.to(clips.device)
             clips[index] = covered(clips[index], drawn)
         drift = 0.01 * torch.randn(count, 1, generator=generator) * times()
