@@ -91,7 +91,8 @@ class Recipe:
         )
 
 
-def _spmc(scale: int, patch: int) -> Recipe:
+def _spmc(scale: int, patch: int, small: int) -> Recipe:
+    """Most of the time on small patches: it works on the fine grid, where each sample is dear."""
     return Recipe(
         f"spmc-x{scale}",
         SPMCConfig(scale=scale),
@@ -100,6 +101,7 @@ def _spmc(scale: int, patch: int) -> Recipe:
         patch=patch,
         # With batches of 2 it fell silent and stayed so.
         batch=8,
+        growth=(Stage(0.7, small, 8),),
         peak_rate=5e-4,
         # Nothing seems to happen at first, and what was averaged then would stay for long.
         average_decay=0.99,
@@ -133,9 +135,9 @@ RECIPES = {
         _TGA_LITE,
         _TGA,
         _FSTRN,
-        _spmc(2, 48),
-        _spmc(3, 40),
-        _spmc(4, 32),
+        _spmc(2, 40, 24),
+        _spmc(3, 32, 16),
+        _spmc(4, 32, 16),
         _stdan("stdan-lite", STDAN_LITE),
         _stdan("stdan", STDANConfig()),
         _stfan("stfan-lite", STFAN_LITE, patch=80, batch=1, frames=4, peak_rate=5e-4),
