@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 import torch
 from clips import EXAMPLE
 from ffmpeg import raw_frames
+
+
+def pytest_configure() -> None:
+    """Have signals end the programs that tests start: a shell in the background, or nohup, starts
+    programs with some ignored, and those they start inherit it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGHUP", "SIGQUIT"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
