@@ -298,14 +298,13 @@ def _member(kind: Any, code: int, otherwise: Any) -> Any:
 
 def _warnings(video: VideoInfo, opening: _Opening, told: str) -> tuple[str, ...]:
     warnings = []
-    side_data = side_data_of(video.codec, opening.frames[0])
+    carried = {name for frame in opening.frames for name in side_data_of(video.codec, frame)}
     if video.metadata.get("alpha_mode") == "1" and not video.alpha:
         warnings.append(f"the alpha channel of its {video.codec} video is not decoded")
-    dolby = "DOVI_METADATA" in side_data or "DOVI_RPU_BUFFER" in side_data
-    if dolby or "DOVI configuration" in told:
+    if carried & {"DOVI_METADATA", "DOVI_RPU_BUFFER"} or "DOVI configuration" in told:
         warnings.append("its Dolby Vision metadata is left out")
-    if "DYNAMIC_HDR_PLUS" in side_data:
+    if "DYNAMIC_HDR_PLUS" in carried:
         warnings.append("its HDR10+ metadata is left out")
-    if any("A53_CC" in side_data_of(video.codec, frame) for frame in opening.frames):
+    if "A53_CC" in carried:
         warnings.append("the closed captions inside its video are left out")
     return tuple(warnings)

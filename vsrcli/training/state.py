@@ -55,8 +55,9 @@ class Training:
         """Whether batch norms keep what they measured before, and so take batches of any size."""
 
     def begin_at(self, start: Network, name: str = "") -> None:
-        """Begin as the trained network `start`: one with the same tensors, or a smaller TGA or
-        STFAN for another. Raises WeightsError or UsageError if it does not fit."""
+        """Begin as the trained network `start`: one with the same tensors, or a smaller TGA, STFAN
+        or STDAN for another. Batch norms keep their statistics from then on. Raises WeightsError
+        or UsageError if it does not fit."""
         start = start.to(self.device)
         if not widen(start, self.network):
             load_state(self.network, start.state_dict(), "the network to begin at")
