@@ -268,6 +268,32 @@ def test_first_stage_of_spmc_knows_the_flow(moving: TrainingSet) -> None:
         assert found < 0.25 * still < 0.25 * other
 
 
+def test_cameras_of_the_first_stage_are_as_slow_as_the_recipe_says(moving: TrainingSet) -> None:
+    speeds = []
+    for share in (0.0, 1.0):
+        recipe = replace(TINY["spmc"], batch=32, slow_share=share)
+        _, flows = objective_of(recipe, moving).batch(torch.Generator().manual_seed(3), 0.05)
+        speeds.append(float(flows[:, ::2].norm(dim=2).mean()))
+    assert speeds[1] < 0.5 * speeds[0]
+
+
+@pytest.mark.parametrize("name", ["spmc", "stdan"])
+def test_joint_training_has_no_stages(moving: TrainingSet, name: str) -> None:
+    recipe = replace(TINY[name], joint=True)
+    objective = objective_of(recipe, moving)
+    early, late = (
+        objective.batch(torch.Generator().manual_seed(3), share) for share in (0.05, 0.9)
+    )
+    assert all(map(torch.equal, early, late))
+    training = Training(recipe, CPU)
+    old = {key: value.clone() for key, value in training.network.named_parameters()}
+    for _ in range(2):  # what begins at zero lets gradients through afterwards
+        take_step(training, objective, 0.05)
+    new = dict(training.network.named_parameters())
+    moved = {key.split(".")[0] for key, value in old.items() if not value.equal(new[key])}
+    assert moved == {key.split(".")[0] for key in old}
+
+
 def test_charbonnier_of_known_errors() -> None:
     restored = torch.tensor([0.0, 0.003])
     value = charbonnier(restored, torch.zeros(2), 0.004)

@@ -80,6 +80,13 @@ def train(
         float | None,
         option(_RECIPE, "Share of the photographs that move slowly.", min=0, max=1),
     ] = None,
+    joint: Annotated[
+        bool | None,
+        option(
+            _RECIPE,
+            "SPMC and STDAN: all parts together from the start, or in stages; for --start.",
+        ),
+    ] = None,
     loss: Annotated[str | None, option(_RECIPE, "charbonnier, l1, mse or huber.")] = None,
     validation: Annotated[
         list[Path] | None,
@@ -157,6 +164,7 @@ def train(
             peak_rate=rate,
             moved_share=moved_share,
             slow_share=slow_share,
+            joint=joint,
             loss=_loss(loss),
         )
         files = validation or []

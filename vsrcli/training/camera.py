@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vsrcli.training.data.cut import FRAMES
 from vsrcli.training.data.shard import TrainingSet
-from vsrcli.training.motion import camera_path, region_side, regions, render
+from vsrcli.training.motion import SLOW_SHARE, camera_path, region_side, regions, render
 
 _LONGEST_STRIDE = 3
 """Frames are up to three apart, so that there is motion enough to be seen."""
@@ -22,13 +22,16 @@ class CameraSource:
     data: TrainingSet
     size: int
     """Height and width of the clips."""
+    slow_share: float = SLOW_SHARE
+    """Share of the cameras that pan slowly."""
 
     def batch(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Clips (count, 3, 3, size, size), float32 in [0, 1], and their cameras' paths, (count, 3,
         3, 3) as of `render`; on the set's device."""
         stride = torch.randint(1, _LONGEST_STRIDE + 1, (count, 1), generator=generator)
         frames = FRAMES // 2 + stride * torch.tensor([-1, 0, 1])
-        path = camera_path(count, self.size, generator)[torch.arange(count)[:, None], frames]
+        paths = camera_path(count, self.size, generator, self.slow_share)
+        path = paths[torch.arange(count)[:, None], frames]
         pictures = regions(self.data.stills, count, region_side(self.size), generator)
         clips = render(pictures, path, self.size).clamp(0, 1)
         return clips, path.to(clips.device)

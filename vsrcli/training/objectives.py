@@ -106,9 +106,10 @@ class FlowThenFusion:
     def batch(self, generator: torch.Generator, share: float) -> Pair:
         """Windows from anywhere in the clips, and the luma of their middle frames; in the first
         stage windows and their flows."""
-        if share < _FLOW_ONLY:
+        if self.recipe.part(share) < _FLOW_ONLY:
             patch, count = self.recipe.sizes(share)
-            cameras = CameraSource(self.data, patch * self.recipe.scale)
+            size = patch * self.recipe.scale
+            cameras = CameraSource(self.data, size, self.recipe.slow_share)
             clips, paths = cameras.batch(count, generator)
             flows = flows_to_middle(paths, clips.shape[-1], self.recipe.scale)
             return Pair(rgb_to_luma(_shrunk(clips, self.recipe, generator)), flows)
@@ -122,13 +123,14 @@ class FlowThenFusion:
         )
 
     def loss(self, network: SPMC, pair: Pair, share: float) -> Tensor:
-        network.easyflow.requires_grad_(not _FLOW_ONLY <= share < _FUSION_ONLY)
-        if share < _FLOW_ONLY:
+        part = self.recipe.part(share)
+        network.easyflow.requires_grad_(not _FLOW_ONLY <= part < _FUSION_ONLY)
+        if part < _FLOW_ONLY:
             flows = network.estimate_flows(pair.given)
             return flow_error(_neighbors(flows), _neighbors(pair.wanted))
         estimates, flows = network.steps(pair.given)
         loss = self._fusion_loss(estimates.float(), pair.wanted)
-        if share < _FUSION_ONLY:
+        if part < _FUSION_ONLY:
             return loss
         neighbors = _neighbors(pair.given)
         middle = pair.given[:, pair.given.shape[1] // 2].repeat_interleave(2, 0)
@@ -155,18 +157,20 @@ class TwiceTheFrames:
         """Clips and what the network is to make of them; in the first stage their first frames;
         in the second all frames of them, small."""
         truth = _clips(self.recipe, self.data, generator, share)
-        if share < _SPACE_ONLY:
+        part = self.recipe.part(share)
+        if part < _SPACE_ONLY:
             truth = truth[:, :1]
         given = _shrunk(truth, self.recipe, generator)
-        return Pair(given if share < _TIME_ONLY else given[:, ::2], truth)
+        return Pair(given if part < _TIME_ONLY else given[:, ::2], truth)
 
     def loss(self, network: STDAN, pair: Pair, share: float) -> Tensor:
         network.eval()  # leaves no blocks out, against overfitting: trainings are too short for it
-        if share < _SPACE_ONLY:
+        part = self.recipe.part(share)
+        if part < _SPACE_ONLY:
             maps, *_ = network.frame_features(pair.given.flatten(0, 1))
             restored = network.upsampled(network.feature_recon(maps)).float()
             return _difference(restored, pair.wanted.flatten(0, 1), self.recipe)
-        if share < _TIME_ONLY:
+        if part < _TIME_ONLY:
             return _feature_error(network, pair.given)
         length = pair.given.shape[1]
         given, new = int(torch.randint(length, ())), int(torch.randint(length - 1, ()))

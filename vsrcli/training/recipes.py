@@ -69,12 +69,19 @@ class Recipe:
     """Share of these, of both kinds, that get text, if the set has any."""
     slow_share: float = SLOW_SHARE
     """Share of the photographs that move slowly. What other frames bring is learnt from them."""
+    joint: bool = False
+    """Whether SPMC and STDAN train all their parts together from the start, as they do at the end:
+    to go on from weights."""
     average_decay: float = 0.998
     """Per step, of the moving average of the weights that is kept in the end."""
     clip_norm: float = 1.0
     loss: Loss = "charbonnier"
     charbonnier: float = 1e-3
     """Its softness."""
+
+    def part(self, share: float) -> float:
+        """How far the network's own stages are when `share` of the budget is spent."""
+        return 1.0 if self.joint else share
 
     def sizes(self, share: float) -> tuple[int, int]:
         """Patch and batch when `share` of the budget is spent."""
