@@ -99,7 +99,7 @@ class Motion:
 
         # A turn or a zoom that moves the patch's corners about as far as the shifts do.
         units = torch.tensor([1, 1, 0.5 / size, 0.5 / size])
-        # In pixels. Few are slow: there is hardly anything to learn of frames that are hardly blurred.
+        # In pixels. Few are slow: little is to be learnt of frames that are hardly blurred.
         vigor = 0.7 + 7.3 * uniform(1)
         start = torch.zeros(count, 4)
         start[:, 2] = 0.2 * normal()
