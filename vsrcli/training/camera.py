@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vsrcli.training.data.cut import FRAMES
 from vsrcli.training.data.shard import TrainingSet
-from vsrcli.training.motion import SLOW_SHARE, camera_path, region_side, regions, render
+from vsrcli.training.motion import camera_path, region_side, regions, render
 
 _LONGEST_STRIDE = 3
 """Frames are up to three apart, so that there is motion enough to be seen."""
@@ -22,7 +22,7 @@ class CameraSource:
     data: TrainingSet
     size: int
     """Height and width of the clips."""
-    slow_share: float = SLOW_SHARE
+    slow_share: float
     """Share of the cameras that pan slowly."""
 
     def batch(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
