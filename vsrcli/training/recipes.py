@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from vsrcli.errors import UsageError
 from vsrcli.networks.architectures import ARCHITECTURES
@@ -98,6 +98,11 @@ class Recipe:
         )
 
 
+_WIDENED_RATE = 1e-4
+"""Of networks of the published size that begin at a smaller one: more undoes what that has learnt,
+and on a CPU there is time for a finishing course only."""
+
+
 def _spmc(scale: int, patch: int, small: int) -> Recipe:
     """Most of the time on small patches: it works on the fine grid, where each sample is dear."""
     return Recipe(
@@ -115,25 +120,65 @@ def _spmc(scale: int, patch: int, small: int) -> Recipe:
     )
 
 
-def _stfan(name: str, network: STFANConfig, **sizes: Any) -> Recipe:
-    return Recipe(name, network, "blur", scale=1, moved_share=1.0, **sizes)
+def _stfan(name: str, network: STFANConfig, peak_rate: float) -> Recipe:
+    return Recipe(
+        name,
+        network,
+        "blur",
+        scale=1,
+        frames=4,
+        patch=80,
+        batch=1,
+        peak_rate=peak_rate,
+        moved_share=1.0,
+    )
 
 
 def _real(base: Recipe) -> Recipe:
     """For compressed video; begun at the weights of `base`."""
-    return replace(base, name=f"{base.name}-real", degradation="real", peak_rate=3e-4)
+    return replace(
+        base,
+        name=f"{base.name}-real",
+        degradation="real",
+        batch=2,
+        growth=(Stage(0.6, 16, 4),),
+        peak_rate=min(5e-4, base.peak_rate),
+        moved_share=0.7,
+        slow_share=0.7,
+    )
 
 
 # Batch norms want larger batches.
 _TGA_LITE = Recipe("tga-lite", TGA_LITE, batch=8)
-# Begun at tga-lite: on a CPU there is time for a finishing course only.
-_TGA = Recipe("tga", TGAConfig(), batch=8, patch=24, peak_rate=3e-4, average_decay=0.99)
+_TGA = Recipe(
+    "tga",
+    TGAConfig(),
+    patch=24,
+    growth=(Stage(0.8, 16, 4),),
+    peak_rate=_WIDENED_RATE,
+    warmup=0.1,
+    moved_share=0.7,
+    slow_share=0.7,
+    average_decay=0.995,
+)
+"""Begun at tga-lite."""
 _FSTRN = Recipe("fstrn", FSTRNConfig())
-
-
-def _stdan(name: str, network: STDANConfig) -> Recipe:
-    """Single frames at first, then clips of seven."""
-    return Recipe(name, network, patch=24, batch=1, growth=(Stage(0.4, 32, 2),), peak_rate=3e-4)
+_STDAN_LITE = Recipe(
+    "stdan-lite", STDAN_LITE, patch=24, batch=1, growth=(Stage(0.4, 32, 2),), peak_rate=3e-4
+)
+"""Single frames at first, then clips of seven."""
+_STDAN = Recipe(
+    "stdan",
+    STDANConfig(),
+    patch=24,
+    batch=1,
+    growth=(Stage(0.75, 16, 1),),
+    peak_rate=_WIDENED_RATE,
+    moved_share=0.6,
+    slow_share=0.7,
+    joint=True,
+)
+"""Begun at stdan-lite."""
 
 
 RECIPES = {
@@ -145,10 +190,11 @@ RECIPES = {
         _spmc(2, 40, 24),
         _spmc(3, 32, 16),
         _spmc(4, 32, 16),
-        _stdan("stdan-lite", STDAN_LITE),
-        _stdan("stdan", STDANConfig()),
-        _stfan("stfan-lite", STFAN_LITE, patch=80, batch=1, frames=4, peak_rate=5e-4),
-        _stfan("stfan", STFANConfig(), patch=96, batch=2, frames=6, peak_rate=3e-4),
+        _STDAN_LITE,
+        _STDAN,
+        _stfan("stfan-lite", STFAN_LITE, peak_rate=5e-4),
+        # Begun at stfan-lite.
+        _stfan("stfan", STFANConfig(), peak_rate=_WIDENED_RATE),
         _real(_TGA_LITE),
         _real(_TGA),
         _real(_FSTRN),
