@@ -67,7 +67,7 @@ def test_all_of_one(vsr: Vsr) -> None:
     first = {label: text for label, text in reversed(told)}
     assert first["task"] == "upscale x4"
     assert "default" not in first
-    assert "for enlarging other video" in vsr("models", "tga-lite").out
+    assert "for enlarging other video" in vsr("models", "fstrn").out
     assert "CVPR 2020" in first["paper"]
     assert first["parameters"] == "7,057,853"
     assert first["work"] == "1,293 GFLOP an output frame, input of 320x180"

@@ -174,9 +174,11 @@ _STDAN = Recipe(
     batch=1,
     growth=(Stage(0.75, 16, 1),),
     peak_rate=_WIDENED_RATE,
+    warmup=0.1,
     moved_share=0.6,
     slow_share=0.7,
     joint=True,
+    average_decay=0.995,
 )
 """Begun at stdan-lite."""
 
