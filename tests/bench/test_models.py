@@ -85,13 +85,13 @@ def test_plain_resampling_has_no_work_to_count(tmp_path: Path) -> None:
 
 
 def test_a_model_without_weights_runs_untrained(tmp_path: Path, cache: Path) -> None:
-    subject = find_subject("stfan", tmp_path)
+    subject = find_subject("basicvsr", tmp_path)
     assert not subject.trained
     assert subject.weights is not None
     assert subject.network is not None
     loaded = load_weights(subject.weights)
     assert loaded.config == subject.network.config
-    again = find_subject("stfan", tmp_path).network
+    again = find_subject("basicvsr", tmp_path).network
     assert again is not None
     for one, other in zip(subject.network.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)

@@ -80,7 +80,7 @@ def default_model(*, compressed: bool) -> str:
     """What enlarges when no model is named: what looks best per second, for pictures on which
     compression has left its marks and for clean ones.
 
-    On every device: `tga-lite` gains 0.06 dB on `fstrn`, and its `real` variant 0.02, for twice the
+    On every device: `tga-lite` gains 0.05 dB on `fstrn`, and its `real` variant 0.02, for twice the
     work, see their cards.
     """
     return "fstrn-real" if compressed else "fstrn"
