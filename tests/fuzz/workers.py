@@ -217,8 +217,9 @@ def _serve(seed: int, files: Sequence[Seed], folder: Path, orders: int, answers:
             kind, fault = b"f", f"{type(error).__name__}: {error}{place}"[:2000]
         used = max(0, _memory("VmHWM") - before)
         took = time.process_time() - begun
-        os.write(answers, _ANSWER.pack(used, took, origin) + kind + fault.encode())
+        # Before the answer, after which the worker may be ended at any moment.
         path.unlink()
+        os.write(answers, _ANSWER.pack(used, took, origin) + kind + fault.encode())
 
 
 def read_whole(path: Path) -> None:
