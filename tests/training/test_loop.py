@@ -214,6 +214,19 @@ def test_statistics_of_batch_norms_are_kept_by_what_began_at_weights(data: Train
     assert not any(map(torch.equal, statistics(first).values(), measured.values()))
 
 
+@pytest.mark.parametrize("fast", [torch.bfloat16, torch.float32])
+def test_steps_are_in_bf16_where_the_processor_gains_from_it(
+    data: TrainingSet, monkeypatch: pytest.MonkeyPatch, fast: torch.dtype
+) -> None:
+    monkeypatch.setattr("vsrcli.training.state.find_dtype", lambda precision, device: fast)
+    training = Training(TINY, CPU)
+    computed = []
+    conv = training.network.get_submodule("compress")
+    conv.register_forward_hook(lambda _, __, result: computed.append(result.dtype))
+    take_step(training, objective_of(TINY, data), 0.5)
+    assert computed == [fast]
+
+
 def test_average_follows_weights_and_statistics(data: TrainingSet) -> None:
     recipe = replace(TINY, average_decay=0.5)
     training = Training(recipe, CPU)

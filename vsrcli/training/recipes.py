@@ -103,6 +103,12 @@ _WIDENED_RATE = 1e-4
 and on a CPU there is time for a finishing course only."""
 
 
+def _widened(base: Recipe) -> Recipe:
+    """The finishing course of a TGA or STDAN begun at a smaller one: a gentle beginning, mostly
+    slow pans, and an average short enough for few steps."""
+    return replace(base, peak_rate=_WIDENED_RATE, warmup=0.1, slow_share=0.7, average_decay=0.995)
+
+
 def _spmc(scale: int, patch: int, small: int) -> Recipe:
     """Most of the time on small patches: it works on the fine grid, where each sample is dear."""
     return Recipe(
@@ -150,35 +156,23 @@ def _real(base: Recipe) -> Recipe:
 
 # Batch norms want larger batches.
 _TGA_LITE = Recipe("tga-lite", TGA_LITE, batch=8)
-_TGA = Recipe(
-    "tga",
-    TGAConfig(),
-    patch=24,
-    growth=(Stage(0.8, 16, 4),),
-    peak_rate=_WIDENED_RATE,
-    warmup=0.1,
-    moved_share=0.7,
-    slow_share=0.7,
-    average_decay=0.995,
-)
+_TGA = _widened(Recipe("tga", TGAConfig(), patch=24, growth=(Stage(0.8, 16, 4),), moved_share=0.7))
 """Begun at tga-lite."""
 _FSTRN = Recipe("fstrn", FSTRNConfig())
 _STDAN_LITE = Recipe(
     "stdan-lite", STDAN_LITE, patch=24, batch=1, growth=(Stage(0.4, 32, 2),), peak_rate=3e-4
 )
 """Single frames at first, then clips of seven."""
-_STDAN = Recipe(
-    "stdan",
-    STDANConfig(),
-    patch=24,
-    batch=1,
-    growth=(Stage(0.75, 16, 1),),
-    peak_rate=_WIDENED_RATE,
-    warmup=0.1,
-    moved_share=0.6,
-    slow_share=0.7,
-    joint=True,
-    average_decay=0.995,
+_STDAN = _widened(
+    Recipe(
+        "stdan",
+        STDANConfig(),
+        patch=24,
+        batch=1,
+        growth=(Stage(0.75, 16, 1),),
+        moved_share=0.6,
+        joint=True,
+    )
 )
 """Begun at stdan-lite."""
 
