@@ -102,7 +102,8 @@ def animated(folder: Path) -> Path:
 
 CASES = [
     *(
-        Case(f"size-{w}x{h}", lambda f, w=w, h=h: sized(f, w, h), Kept(psnr=30), options=LOSSLESS)
+        # The second reader repeats chroma, which vsr interpolates: in few pixels that is much.
+        Case(f"size-{w}x{h}", lambda f, w=w, h=h: sized(f, w, h), Kept(psnr=25), options=LOSSLESS)
         for w, h in ((1, 1), (2, 2), (1, 48), (161, 121), (3, 5))
     ),
     *(
