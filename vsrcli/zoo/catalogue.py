@@ -81,7 +81,7 @@ def default_model(*, compressed: bool) -> str:
     compression has left its marks and for clean ones.
 
     On every device: `tga-lite` gains 0.05 dB on `fstrn`, and its `real` variant 0.02, for twice the
-    work, see their cards.
+    arithmetic, see their cards and `vsr models`.
     """
     return "fstrn-real" if compressed else "fstrn"
 
