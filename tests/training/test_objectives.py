@@ -277,6 +277,22 @@ def test_cameras_of_the_first_stage_are_as_slow_as_the_recipe_says(moving: Train
     assert speeds[1] < 0.5 * speeds[0]
 
 
+@pytest.mark.parametrize(
+    "share, learning",
+    [(0.55, {"easyflow"}), (0.65, {"srmodel"}), (0.75, {"easyflow", "srmodel"})],
+)
+def test_flow_is_taught_for_as_long_as_the_recipe_says(
+    moving: TrainingSet, share: float, learning: set[str]
+) -> None:
+    recipe = replace(TINY["spmc"], flow_share=0.6)
+    training = Training(recipe, CPU)
+    for _ in range(2):  # what begins at zero lets gradients through afterwards
+        take_step(training, objective_of(recipe, moving), share)
+    parts = training.network.named_parameters()
+    learnt = {name.split(".")[0] for name, value in parts if value.grad is not None}
+    assert learnt == learning
+
+
 @pytest.mark.parametrize("name", ["spmc", "stdan"])
 def test_joint_training_has_no_stages(moving: TrainingSet, name: str) -> None:
     recipe = replace(TINY[name], joint=True)

@@ -68,13 +68,13 @@ def test_from_footage_by_a_pack_to_weights(
     begun = tmp_path / "begun"
     start = tmp_path / "weights.safetensors"
     changes = {"grow": [f"0.5:{TINY[name].patch // 2}:1"], "loss": "huber"}
-    changes |= {"moved_share": 0.9, "slow_share": 0.8, "joint": True}
+    changes |= {"moved_share": 0.9, "slow_share": 0.8, "flow_share": 0.3, "joint": True}
     train("tiny", data=footage, out=begun, steps=1, start=start, device="cpu", **changes)
     assert load_weights(start).spec.network == name
     state = load_average(begun / "checkpoint.pt")[1]
     assert state["recipe"].growth == (recipes.Stage(0.5, TINY[name].patch // 2, 1),)
     assert (state["recipe"].moved_share, state["recipe"].slow_share) == (0.9, 0.8)
-    assert state["recipe"].joint
+    assert (state["recipe"].flow_share, state["recipe"].joint) == (0.3, True)
     assert (state["recipe"].loss, state["begun_at"]) == ("huber", "weights")
 
 

@@ -80,6 +80,10 @@ def train(
         float | None,
         option(_RECIPE, "Share of the photographs that move slowly.", min=0, max=1),
     ] = None,
+    flow_share: Annotated[
+        float | None,
+        option(_RECIPE, "SPMC: share of the time for the flow alone, at first.", min=0, max=1),
+    ] = None,
     joint: Annotated[
         bool | None,
         option(
@@ -164,6 +168,7 @@ def train(
             peak_rate=rate,
             moved_share=moved_share,
             slow_share=slow_share,
+            flow_share=flow_share,
             joint=joint,
             loss=_loss(loss),
         )

@@ -26,8 +26,8 @@ from vsrcli.training.losses import difference, flow_error, warping_loss
 from vsrcli.training.recipes import Recipe
 from vsrcli.training.synthesis import ClipSource
 
-_FLOW_ONLY, _FUSION_ONLY = 0.1, 0.35
-"""Shares of the budget at which SPMC's first and second stage end."""
+_FUSION_ONLY = 0.28
+"""Share of what SPMC's first stage leaves of the budget, for the second one."""
 _SPACE_ONLY, _TIME_ONLY = 0.4, 0.5
 """Shares of the budget at which STDAN's first and second stage end."""
 _SMOOTHNESS = 0.01
@@ -106,7 +106,7 @@ class FlowThenFusion:
     def batch(self, generator: torch.Generator, share: float) -> Pair:
         """Windows from anywhere in the clips, and the luma of their middle frames; in the first
         stage windows and their flows."""
-        if self.recipe.part(share) < _FLOW_ONLY:
+        if self.recipe.part(share) < self.recipe.flow_share:
             patch, count = self.recipe.sizes(share)
             size = patch * self.recipe.scale
             cameras = CameraSource(self.data, size, self.recipe.slow_share)
@@ -123,14 +123,15 @@ class FlowThenFusion:
         )
 
     def loss(self, network: SPMC, pair: Pair, share: float) -> Tensor:
-        part = self.recipe.part(share)
-        network.easyflow.requires_grad_(not _FLOW_ONLY <= part < _FUSION_ONLY)
-        if part < _FLOW_ONLY:
+        part, flow_ends = self.recipe.part(share), self.recipe.flow_share
+        fusion_ends = flow_ends + _FUSION_ONLY * (1 - flow_ends)
+        network.easyflow.requires_grad_(not flow_ends <= part < fusion_ends)
+        if part < flow_ends:
             flows = network.estimate_flows(pair.given)
             return flow_error(_neighbors(flows), _neighbors(pair.wanted))
         estimates, flows = network.steps(pair.given)
         loss = self._fusion_loss(estimates.float(), pair.wanted)
-        if part < _FUSION_ONLY:
+        if part < fusion_ends:
             return loss
         neighbors = _neighbors(pair.given)
         middle = pair.given[:, pair.given.shape[1] // 2].repeat_interleave(2, 0)

@@ -69,6 +69,8 @@ class Recipe:
     """Share of these, of both kinds, that get text, if the set has any."""
     slow_share: float = SLOW_SHARE
     """Share of the photographs that move slowly. What other frames bring is learnt from them."""
+    flow_share: float = 0.1
+    """Share of the budget that SPMC's first stage takes, the flow alone."""
     joint: bool = False
     """Whether SPMC and STDAN train all their parts together from the start, as they do at the end:
     to go on from weights."""
