@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import importlib.util
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -23,6 +27,15 @@ from vsrcli.zoo.weights import load_weights, read_header, verify
 ROOT = Path(__file__).parent.parent.parent
 
 
+def module(name: str) -> ModuleType:
+    """An example as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
 def run(script: str, *words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "examples" / script), *map(str, words)]
     environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -35,6 +48,40 @@ def test_shipped_catalogue_is_what_the_files_say() -> None:
         for key in ("network", "degradation", "training", "licence"):
             assert getattr(entry, key) == header[key], (entry.name, key)
         verify(entry)
+
+
+def test_shipped_models_have_a_card_with_the_command_of_their_scores(tmp_path: Path) -> None:
+    cards = module("check_cards")
+    clips = ("clean/skyline.mp4", "clean/flower.mp4", "deblur/shake_blur.mkv")
+    for path in map(tmp_path.joinpath, clips):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    for name in catalogue():
+        scores = json.loads((cards.WEIGHTS / f"{name}.json").read_text())
+        words = cards.located(cards.options(name), tmp_path)
+        assert words[words.index("--model") + 1] == name
+        for clip in map(Path, (b for a, b in pairwise(words) if a == "--data")):
+            assert clip.exists()
+        assert scores["models"][name]["sha256"] == catalogue()[name].sha256
+
+
+def test_scores_that_changed_are_told() -> None:
+    cards = module("check_cards")
+    kept = json.loads((cards.WEIGHTS / "fstrn.json").read_text())
+    found = copy.deepcopy(kept)
+    found["mean"][2]["psnr_y"] += 0.009
+    found["clips"][0]["rows"][1]["vmaf"] -= 0.05
+    worst, wrong = cards.compare(cards.rows_of(kept), cards.rows_of(found))
+    assert wrong == [] and "psnr_y within 0.009, " in worst and "vmaf within 0.05, " in worst
+    found["mean"][2]["psnr_y"] += 0.009
+    found["clips"][1]["sha256"] = "another"
+    del found["clips"][0]["rows"][0]
+    _, wrong = cards.compare(cards.rows_of(kept), cards.rows_of(found))
+    assert [line.split(":")[0] for line in wrong] == [
+        "clip flower is another file than the one scored",
+        "mean fstrn all psnr_y",
+        "skyline bicubic all is in one of the two only",
+    ]
 
 
 def test_catalogue_is_written_from_exported_weights(
