@@ -26,8 +26,11 @@ BWDIF = "bwdif=mode=send_frame:deint=interlaced"
 
 def sized(folder: Path, width: int, height: int, pix_fmt: str = "yuv420p") -> Path:
     return film(
-        folder / "in.nut", codec="rawvideo", frames=3, size=(4 * width, 4 * height),
-        pix_fmt=pix_fmt, video_filter=f"scale={width}:{height}:flags=area",
+        # In C: ffmpeg's gblur for AVX2 writes nonsense into pictures this narrow. And smooth in few
+        # pixels too, since the second reader repeats chroma, which vsr interpolates.
+        folder / "in.nut", "-cpuflags", "0",
+        codec="rawvideo", frames=3, size=(4 * width, 4 * height),
+        pix_fmt=pix_fmt, video_filter=f"gblur=sigma=6,scale={width}:{height}:flags=area",
     )  # fmt: skip
 
 
@@ -102,8 +105,7 @@ def animated(folder: Path) -> Path:
 
 CASES = [
     *(
-        # The second reader repeats chroma, which vsr interpolates: in few pixels that is much.
-        Case(f"size-{w}x{h}", lambda f, w=w, h=h: sized(f, w, h), Kept(psnr=25), options=LOSSLESS)
+        Case(f"size-{w}x{h}", lambda f, w=w, h=h: sized(f, w, h), Kept(psnr=30), options=LOSSLESS)
         for w, h in ((1, 1), (2, 2), (1, 48), (161, 121), (3, 5))
     ),
     *(
