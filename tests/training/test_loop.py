@@ -70,7 +70,14 @@ def tensors(tree: object) -> list[Tensor]:
     return [leaf for branch in branches for leaf in tensors(branch)]
 
 
-@pytest.mark.parametrize("changes", [{}, {"growth": (Stage(0.3, 6, 3),), "degradation": "real"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"growth": (Stage(0.3, 6, 3),), "degradation": "real"},
+        {"optimizer": "muon", "network": replace(TINY.network, features=16)},
+    ],
+)
 def test_resumed_training_equals_uninterrupted(
     tmp_path: Path, data: TrainingSet, clip: Clip, changes: dict[str, Any]
 ) -> None:
@@ -89,13 +96,14 @@ def test_resumed_training_equals_uninterrupted(
             clips=[clip],
             device=CPU,
             intervals=every_step,
-            report=Interruption(3 + bool(changes)),
+            report=Interruption(3 + (recipe.degradation == "real")),
         )
     assert load_average(parts / "checkpoint.pt")[1]["step"] == 3
     resumed = train(recipe, data, parts, budget, device=CPU, report=quiet)
 
     assert expected.step == resumed.step == 6
-    for part in ("network", "average", "optimizer"):
+    optimizers = ("optimizer", "muon") if recipe.optimizer == "muon" else ("optimizer",)
+    for part in ("network", "average", *optimizers):
         first, second = tensors(expected.state()[part]), tensors(resumed.state()[part])
         assert len(first) == len(second) > 0
         assert all(map(torch.equal, first, second)), part
@@ -267,13 +275,24 @@ def test_budget_is_minutes_or_steps() -> None:
             Budget(**nonsense)
 
 
-def test_checkpoint_of_another_network_is_refused(tmp_path: Path, data: TrainingSet) -> None:
+def test_checkpoint_of_another_network_or_optimizer_is_refused(
+    tmp_path: Path, data: TrainingSet
+) -> None:
     train(TINY, data, tmp_path, Budget(steps=1), device=CPU, report=quiet)
     other = replace(TINY, network=replace(TINY.network, features=16))
     with pytest.raises(InputError, match="another network"):
         train(other, data, tmp_path, Budget(steps=2), device=CPU, report=quiet)
     with pytest.raises(InputError, match="train first"):
         load_average(tmp_path / "absent.pt")
+    with pytest.raises(InputError, match="is of --optimizer adam"):
+        train(
+            replace(TINY, optimizer="muon"),
+            data,
+            tmp_path,
+            Budget(steps=2),
+            device=CPU,
+            report=quiet,
+        )
 
 
 def test_shipped_recipes_have_their_names_and_sane_numbers() -> None:

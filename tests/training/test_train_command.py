@@ -110,6 +110,8 @@ def test_command_says_what_is_wrong(footage: Path, tmp_path: Path) -> None:
         train("fstrn", data=footage, out=out, steps=1, grow=["0.4:24"])
     with pytest.raises(UsageError, match="Unknown loss 'l2'; choose one of charbonnier, l1, mse"):
         train("fstrn", data=footage, out=out, steps=1, loss="l2")
+    with pytest.raises(UsageError, match="Unknown optimizer 'sgd'; choose one of adam, muon"):
+        train("fstrn", data=footage, out=out, steps=1, optimizer="sgd")
     with pytest.raises(InputError, match="no pack of training footage"):
         train("fstrn", data=Path(__file__), out=out, steps=1, device="cpu")
     with pytest.raises(InputError, match="holds no training set"):

@@ -16,7 +16,7 @@ from vsrcli.errors import UsageError
 
 if TYPE_CHECKING:
     from vsrcli.training.losses import Loss
-    from vsrcli.training.recipes import Stage
+    from vsrcli.training.recipes import OptimizerName, Stage
 
 _RECIPE = "Recipe (kept by resumed runs)"
 
@@ -71,6 +71,7 @@ def train(
             metavar="SHARE:PATCH:BATCH",
         ),
     ] = None,
+    optimizer: Annotated[str | None, option(_RECIPE, "Of the kernels: adam or muon.")] = None,
     rate: Annotated[float | None, option(_RECIPE, "Highest learning rate.")] = None,
     moved_share: Annotated[
         float | None,
@@ -165,6 +166,7 @@ def train(
             patch=patch,
             batch=batch,
             growth=growth,
+            optimizer=_optimizer(optimizer),
             peak_rate=rate,
             moved_share=moved_share,
             slow_share=slow_share,
@@ -212,4 +214,12 @@ def _loss(name: str | None) -> Loss | None:
 
     if name is not None and name not in LOSSES:
         raise UsageError(f"Unknown loss {name!r}; choose one of {', '.join(LOSSES)}")
+    return name
+
+
+def _optimizer(name: str | None) -> OptimizerName | None:
+    from vsrcli.training.recipes import OPTIMIZERS
+
+    if name is not None and name not in OPTIMIZERS:
+        raise UsageError(f"Unknown optimizer {name!r}; choose one of {', '.join(OPTIMIZERS)}")
     return name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from vsrcli.errors import UsageError
 from vsrcli.networks.architectures import ARCHITECTURES
@@ -21,6 +21,9 @@ from vsrcli.training.motion import SLOW_SHARE
 NetworkConfig = TGAConfig | FSTRNConfig | SPMCConfig | STDANConfig | STFANConfig
 
 Degradation = Literal["bi", "bd", "real", "blur"]
+
+OptimizerName = Literal["adam", "muon"]
+OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
 DEGRADATIONS: dict[Degradation, str] = {
     "bi": "bicubic, antialiased, half-pixel grid (BI), rounded to 8 bits",
@@ -59,8 +62,10 @@ class Recipe:
     small steps: see weights/TRAINING.md."""
     growth: tuple[Stage, ...] = ()
     """What comes before `patch` and `batch` hold: small patches, which cost less, at first."""
+    optimizer: OptimizerName = "adam"
+    """Of the kernels; Adam does for the rest of the parameters."""
     peak_rate: float = 1e-3
-    """Adam's learning rate after the warm-up; a cosine takes it to nearly zero at the end."""
+    """Learning rate after the warm-up; a cosine takes it to nearly zero at the end."""
     warmup: float = 0.03
     """Share of the budget over which the rate rises."""
     moved_share: float = 0.5

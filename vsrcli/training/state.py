@@ -21,6 +21,7 @@ from vsrcli.restore.restorer import Restorer
 from vsrcli.training.batches import Batch
 from vsrcli.training.checkpoint import recipe_of
 from vsrcli.training.data.cut import SIZE
+from vsrcli.training.muon import Muon, kernels_of
 from vsrcli.training.objectives import Objective
 from vsrcli.training.recipes import Recipe
 from vsrcli.training.widening import widen
@@ -43,9 +44,11 @@ class Training:
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self._fused = device.type == "cuda" or None
         self._in_bf16 = _gains_from_bf16(device)
-        self.optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=recipe.peak_rate, fused=self._fused
-        )
+        kernels = kernels_of(self.network) if recipe.optimizer == "muon" else []
+        rest = [p for p in self.network.parameters() if not any(p is k for k in kernels)]
+        self.optimizer = torch.optim.Adam(rest, lr=recipe.peak_rate, fused=self._fused)
+        self.muon = Muon(kernels, lr=recipe.peak_rate) if kernels else None
+        """Beside Adam, for kernels, if the recipe asks for it."""
         self.step = 0
         self.seconds = 0.0
         self.seconds_on: dict[str, float] = {}
@@ -68,12 +71,15 @@ class Training:
 
     def train_step(self, objective: Objective, batch: Batch) -> Tensor:
         """One step; the loss, still on the device. Nothing in it waits for a card."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe, batch.share)
+        optimizers = [self.optimizer, self.muon] if self.muon else [self.optimizer]
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(self.recipe, batch.share)
         self.network.train(not self.keeps_statistics)
         loss = self._backward(objective, batch)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
-        self.optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         self.step += 1
         self._follow()
         return loss
@@ -82,7 +88,7 @@ class Training:
         """Leaves the gradients; returns the loss."""
         # For what networks draw by themselves, such as stochastic depth.
         torch.manual_seed(self.step)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._in_bf16):
             loss = objective.loss(self.network, batch.pair, batch.share)
         loss.backward()
@@ -117,6 +123,7 @@ class Training:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "muon": self.muon.state_dict() if self.muon else None,
             "seed": self.seed,
             "step": self.step,
             "seconds": self.seconds,
@@ -126,12 +133,17 @@ class Training:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from `state`. Raises InputError if it is of another recipe's network."""
-        if recipe_of(state).network != self.recipe.network:
+        """Go on from `state`. Raises InputError if it is of another network or optimizer."""
+        before = recipe_of(state)
+        if before.network != self.recipe.network:
             raise InputError("the checkpoint is of another network; choose another folder")
+        if before.optimizer != self.recipe.optimizer:
+            raise InputError(f"the checkpoint is of --optimizer {before.optimizer}; choose that")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self._restore_optimizer(state["optimizer"])
+        if self.muon:
+            self.muon.load_state_dict(state["muon"])
         self.step, self.seconds = state["step"], state["seconds"]
         # Older checkpoints do not have these.
         self.seed = state.get("seed", 0)
