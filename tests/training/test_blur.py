@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vsrcli.training import blur
-from vsrcli.training.blur import BlurSource, Motion, Moving, exposed, photographs
+from vsrcli.training.blur import BlurSource, Motion, Moving, exposed
 from vsrcli.training.data.cut import FRAMES, SIZE
 from vsrcli.training.data.shard import TrainingSet
 
@@ -48,17 +48,6 @@ def test_exposure_is_the_mean_of_light() -> None:
         light = np.mean([crop(pixels, middle + step) ** 2.2 for step in range(-6, 7)], axis=0)
         np.testing.assert_allclose(blurred[0, index], light ** (1 / 2.2), atol=2e-4)
         np.testing.assert_allclose(sharp[0, index], crop(pixels, middle), atol=2e-4)
-
-
-def test_some_photographs_are_made_smaller_first() -> None:
-    ramp = (2 * torch.arange(80)).to(torch.uint8).expand(3, 60, 80)  # two code values a pixel
-    drawn = photographs([ramp], 24, 30, torch.Generator().manual_seed(4))
-    assert drawn.shape == (24, 3, 30, 30)
-    slopes = (255 * drawn[..., 4:-4].diff().mean((1, 2, 3))).round().tolist()
-    assert {slopes.count(2), slopes.count(4)} <= set(range(6, 19)), slopes
-    assert set(slopes) == {2, 4}
-    low = photographs([ramp[:, :59]], 24, 30, torch.Generator().manual_seed(4))
-    assert (255 * low.diff().mean((1, 2, 3))).round().tolist() == [2] * 24
 
 
 def test_things_in_front_have_a_motion_of_their_own() -> None:

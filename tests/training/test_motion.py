@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vsrcli.training.data.cut import FRAMES
-from vsrcli.training.motion import camera_path, regions, render
+from vsrcli.training.motion import camera_path, photographs, regions, render
 
 RAMP_ERROR = 0.05
 """torch's cubic kernel (a = -0.75) draws a ramp up to 3/64 of a pixel off."""
@@ -85,3 +85,14 @@ def test_places_with_more_texture_are_preferred() -> None:
     anywhere = regions((picture,), 200, 40, random, tries=1).mean((1, 2, 3))
     assert 0.4 < (anywhere > 0.25).float().mean() < 0.6
     assert (chosen > 0.25).float().mean() > 0.8
+
+
+def test_some_photographs_are_made_smaller_first() -> None:
+    ramp = (2 * torch.arange(80)).to(torch.uint8).expand(3, 60, 80)  # two code values a pixel
+    drawn = photographs([ramp], 24, 30, torch.Generator().manual_seed(4))
+    assert drawn.shape == (24, 3, 30, 30)
+    slopes = (255 * drawn[..., 4:-4].diff().mean((1, 2, 3))).round().tolist()
+    assert {slopes.count(2), slopes.count(4)} <= set(range(6, 19)), slopes
+    assert set(slopes) == {2, 4}
+    low = photographs([ramp[:, :59]], 24, 30, torch.Generator().manual_seed(4))
+    assert (255 * low.diff().mean((1, 2, 3))).round().tolist() == [2] * 24

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from vsrcli.degradation.blur import GAMMA
-from vsrcli.degradation.kernels import degrade, to_eight_bits
+from vsrcli.degradation.kernels import to_eight_bits
 from vsrcli.training.data.shard import TrainingSet
-from vsrcli.training.motion import covered, homographies, regions, render
+from vsrcli.training.motion import covered, homographies, photographs, render
 from vsrcli.training.synthesis import LAYER_SHARE, layer, varied
 
 _EXPOSURE = (0.5, 0.9)
@@ -28,9 +28,6 @@ it is a smear and not a row of ghosts."""
 _LARGEST_NOISE = 2 / 255
 _ZOOM = (0.9, 1.3)
 """Photograph pixels per output pixel."""
-_HALVED_SHARE = 0.5
-"""Share of the photographs that are made smaller by 2 first: few are so sharp by themselves that
-every pixel differs from the next, as in fine leaves, where a shake does most harm."""
 _MARGIN = 140
 """Photograph pixels around the patch for the camera to move over."""
 _WAVES = 4
@@ -73,21 +70,6 @@ class BlurSource:
         blurred = to_eight_bits(noisy)
         pairs = varied(torch.stack((blurred, sharp), 1), generator)
         return pairs[:, 0], pairs[:, 1]
-
-
-def photographs(
-    stills: Sequence[Tensor], count: int, side: int, generator: torch.Generator
-) -> Tensor:
-    """(count, 3, side, side) of stills (3, H, W) uint8, some of them made smaller by 2; float32 in
-    [0, 1], on the stills' device."""
-    large = [still for still in stills if min(still.shape[1:]) >= 2 * side]
-    halved = int((torch.rand(count, generator=generator) < _HALVED_SHARE).sum()) if large else 0
-    drawn = []
-    if halved < count:
-        drawn.append(regions(stills, count - halved, side, generator))
-    if halved:
-        drawn.append(degrade(regions(large, halved, 2 * side, generator), "bi", 2))
-    return torch.cat(drawn)
 
 
 @dataclass(frozen=True)

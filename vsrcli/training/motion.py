@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vsrcli.degradation.kernels import degrade
 from vsrcli.training.data.cut import FRAMES
 
 SLOW_SHARE = 0.5
@@ -20,6 +21,10 @@ _MARGIN = 72
 _SLOW, _FAST = 0.7, 4.0
 """Standard deviation of a pan's speed each way, in ground-truth pixels a frame: slow ones by
 fractions of a low-resolution pixel."""
+_HALVED_SHARE = 0.5
+"""Share of the photographs that are made smaller by 2 first. Few have details of a pixel's size by
+themselves, as fine leaves and far cities do; but there a shake does most harm, and other frames
+show most that one does not."""
 _TRIES = 3
 """Random places looked at for each patch of a photograph."""
 
@@ -27,6 +32,21 @@ _TRIES = 3
 def region_side(size: int) -> int:
     """Side of a photograph's region that has room for `camera_path` to move over."""
     return round(_ZOOM[1] * size) + _MARGIN
+
+
+def photographs(
+    stills: Sequence[Tensor], count: int, side: int, generator: torch.Generator
+) -> Tensor:
+    """(count, 3, side, side) of stills (3, H, W) uint8, some of them made smaller by 2; float32 in
+    [0, 1], on the stills' device."""
+    large = [still for still in stills if min(still.shape[1:]) >= 2 * side]
+    halved = int((torch.rand(count, generator=generator) < _HALVED_SHARE).sum()) if large else 0
+    drawn = []
+    if halved < count:
+        drawn.append(regions(stills, count - halved, side, generator))
+    if halved:
+        drawn.append(degrade(regions(large, halved, 2 * side, generator), "bi", 2))
+    return torch.cat(drawn)
 
 
 def regions(

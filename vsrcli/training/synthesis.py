@@ -20,8 +20,8 @@ from vsrcli.training.motion import (
     camera_path,
     choices,
     covered,
+    photographs,
     region_side,
-    regions,
     render,
     times,
 )
@@ -75,7 +75,7 @@ class ClipSource:
     def _moved(self, count: int, generator: torch.Generator) -> Tensor:
         region = region_side(self.size)
         clips = render(
-            regions(self.data.stills, count, region, generator),
+            photographs(self.data.stills, count, region, generator),
             camera_path(count, self.size, generator, self.slow_share),
             self.size,
         )
@@ -93,7 +93,7 @@ class ClipSource:
 
 def layer(data: TrainingSet, count: int, side: int, generator: torch.Generator) -> Tensor:
     """(count, 4, side, side): photographs and how much they cover, for `covered`."""
-    front = regions(data.stills, count, side, generator)
+    front = photographs(data.stills, count, side, generator)
     return torch.cat((front, _blobs(count, side, generator).to(front.device)), 1)
 
 
