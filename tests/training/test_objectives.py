@@ -16,16 +16,17 @@ from tiny_recipes import TINY, take_step
 from torch import Tensor, nn
 
 from vsrcli.networks.spec import Maps
-from vsrcli.networks.spmc import SPMC, Steps
+from vsrcli.networks.spmc import SPMC
 from vsrcli.networks.stdan import STDAN
 from vsrcli.networks.tga import TGA
+from vsrcli.ops.warp import warp
 from vsrcli.ops.ycbcr import rgb_to_luma
 from vsrcli.training.batches import Batch
 from vsrcli.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from vsrcli.training.data.cut import FRAMES, SIZE
 from vsrcli.training.data.shard import TrainingSet
-from vsrcli.training.losses import Loss, charbonnier, difference, flow_error, warping_loss
-from vsrcli.training.objectives import FlowThenFusion, Pair, objective_of
+from vsrcli.training.losses import Loss, charbonnier, difference, flow_error
+from vsrcli.training.objectives import Pair, objective_of
 from vsrcli.training.recipes import Stage
 from vsrcli.training.state import Training
 
@@ -76,18 +77,20 @@ def test_loss_falls(moving: TrainingSet, name: str, share: float) -> None:
         nn.init.constant_(training.network.conv_last.bias, 0.6)
     objective = objective_of(training.recipe, moving)
     same = Batch(objective.batch(torch.Generator().manual_seed(0), share), share)
-    losses = [float(training.train_step(objective, same)) for _ in range(12)]
+    # What was blurred is restored slowly.
+    steps = 30 if name == "stfan" else 12
+    losses = [float(training.train_step(objective, same)) for _ in range(steps)]
     assert np.mean(losses[-2:]) < 0.98 * losses[0], losses
 
 
 def test_tga_is_to_make_the_middle_frame(numbered: TrainingSet) -> None:
-    given, wanted = first_batch("tga", numbered, 8)
+    given, wanted, _ = first_batch("tga", numbered, 8)
     assert given.shape == (8, FRAMES, 3, 8, 8)
     torch.testing.assert_close(given[:, 3, :, 0, 0], wanted[:, :, 0, 0])
 
 
 def test_fstrn_is_to_make_the_luma_of_all_frames(numbered: TrainingSet) -> None:
-    given, wanted = first_batch("fstrn", numbered, 8)
+    given, wanted, _ = first_batch("fstrn", numbered, 8)
     assert given.shape == (8, FRAMES, 1, 8, 8)
     assert wanted.shape == (8, FRAMES, 1, 32, 32)
     assert torch.equal(luma_codes(given), luma_codes(wanted))
@@ -95,7 +98,7 @@ def test_fstrn_is_to_make_the_luma_of_all_frames(numbered: TrainingSet) -> None:
 
 
 def test_spmc_is_to_make_the_middle_of_windows_from_anywhere(numbered: TrainingSet) -> None:
-    given, wanted = first_batch("spmc", numbered, 64)
+    given, wanted, _ = first_batch("spmc", numbered, 64)
     assert given.shape == (64, 3, 1, 16, 16)
     assert wanted.shape == (64, 1, 32, 32)
     codes = luma_codes(given)
@@ -105,7 +108,7 @@ def test_spmc_is_to_make_the_middle_of_windows_from_anywhere(numbered: TrainingS
 
 
 def test_stdan_is_to_make_all_frames_from_every_second(numbered: TrainingSet) -> None:
-    given, wanted = first_batch("stdan", numbered, 8)
+    given, wanted, _ = first_batch("stdan", numbered, 8)
     assert given.shape == (8, 4, 3, 8, 8)
     assert wanted.shape == (8, 7, 3, 32, 32)
     torch.testing.assert_close(given[..., 0, 0], wanted[:, ::2, :, 0, 0])
@@ -113,7 +116,7 @@ def test_stdan_is_to_make_all_frames_from_every_second(numbered: TrainingSet) ->
 
 
 def test_stdan_is_first_to_enlarge_single_frames(numbered: TrainingSet) -> None:
-    given, wanted = first_batch("stdan", numbered, 8, share=0.2)
+    given, wanted, _ = first_batch("stdan", numbered, 8, share=0.2)
     assert given.shape == (8, 1, 3, 8, 8)
     assert wanted.shape == (8, 1, 3, 32, 32)
     torch.testing.assert_close(given[..., 0, 0], wanted[..., 0, 0])
@@ -206,43 +209,18 @@ def test_spmc_stages_freeze_the_other_part(
 
 def test_later_steps_of_spmc_count_more(moving: TrainingSet) -> None:
     class Known(SPMC):
-        """Its steps are off by 0.1, 0.2 and 0.3; its flows are zero."""
+        """Its steps are off by 0.1, 0.2 and 0.3."""
 
-        def steps(self, luma: Tensor) -> Steps:
+        def steps(self, luma: Tensor, flows: Tensor) -> Tensor:
             errors = torch.tensor([0.1, 0.2, 0.3])[None, :, None, None, None]
-            flows = luma.new_zeros(len(luma), 3, 2, *luma.shape[-2:])
-            return Steps(errors.expand(len(luma), -1, 1, 32, 32), flows)
+            return errors.expand(len(luma), -1, 1, 32, 32)
 
-    recipe = replace(TINY["spmc"], charbonnier=0.0)
-    objective = objective_of(recipe, moving)
-    assert isinstance(objective, FlowThenFusion)
-    luma = objective.batch(torch.Generator().manual_seed(0), 0.5).given
-    pair = Pair(luma, torch.zeros(2, 1, 32, 32))
-    network = Known(TINY["spmc"].network)
+    pair = Pair(torch.rand(2, 3, 1, 16, 16), torch.zeros(2, 1, 32, 32))
+    objective = objective_of(replace(TINY["spmc"], charbonnier=0.0), moving)
     fusion = (0.5 * 0.1 + 0.75 * 0.2 + 1.0 * 0.3) / 2.25
-    assert objective.loss(network, pair, 0.2).item() == pytest.approx(fusion)
-    # Without flow, the flow loss is how much the neighbors differ from the middle frame.
-    still = (luma[:, [0, 2]] - luma[:, 1:2]).abs().mean().item()
-    assert objective.loss(network, pair, 0.8).item() == pytest.approx(fusion + 0.01 * still)
-
-
-def test_right_flow_has_no_loss_but_its_unevenness() -> None:
-    target = torch.rand(1, 1, 12, 20)
-    picture = target.roll((-2, -3), (2, 3))  # what is at p here is at p + (3, 2) there
-    flow = torch.tensor([3.0, 2.0]).view(1, 2, 1, 1).expand(1, 2, 12, 20).clone()
-    # Three columns and two rows would be read from outside; they wrapped around, and count not.
-    assert warping_loss(picture, target, flow, 0.01).item() == pytest.approx(0, abs=1e-6)
-    flow[:, 0, 4, 7] += 20  # reads outside, so that only its four neighbors notice
-    expected = 0.01 * 4 * 20 / (2 * 12 * 20)
-    assert warping_loss(picture, target, flow, 0.01).item() == pytest.approx(expected, rel=1e-4)
-
-
-def test_warping_loss_is_the_mean_error_where_samples_exist() -> None:
-    picture, target = torch.rand(2, 1, 1, 6, 8)
-    flow = torch.zeros(1, 2, 6, 8)
-    flow[:, 0] = -1
-    expected = (picture[..., 1:] - target[..., :-1]).abs().mean()
-    torch.testing.assert_close(warping_loss(picture, target, flow, 0.0), expected)
+    for share in (0.2, 0.8):
+        found = objective.loss(Known(TINY["spmc"].network), pair, share)
+        assert found.item() == pytest.approx(fusion)
 
 
 def test_flow_error_counts_where_the_truth_stays_inside() -> None:
@@ -255,24 +233,60 @@ def test_flow_error_counts_where_the_truth_stays_inside() -> None:
     assert flow_error(flow, truth).item() == pytest.approx(8 / (2 * 4 * 4))
 
 
-def test_first_stage_of_spmc_knows_the_flow(moving: TrainingSet) -> None:
+def unlike(picture: Tensor, target: Tensor, flow: Tensor) -> float:
+    """Mean difference of pictures (N, 1, H, W) from `target` read along the flow, where it stays in
+    the frame."""
+    line = torch.arange(flow.shape[-1])
+    places = torch.stack((flow[:, 0] + line, flow[:, 1] + line[:, None]), 1)
+    inside = ((places >= 0) & (places <= len(line) - 1)).all(1, keepdim=True)
+    return float((picture - warp(target, flow))[inside].abs().mean())
+
+
+@pytest.mark.parametrize("stage", [0.05, 0.9])
+def test_spmc_knows_the_flow(moving: TrainingSet, stage: float) -> None:
     objective = objective_of(replace(TINY["spmc"], batch=8), moving)
-    luma, flows = objective.batch(torch.Generator().manual_seed(3), 0.05)
+    pair = objective.batch(torch.Generator().manual_seed(3), stage)
+    luma, flows = pair.given, pair.wanted if stage < 0.1 else pair.flows
+    assert flows is not None
     assert luma.shape == (8, 3, 1, 16, 16)
     assert flows.shape == (8, 3, 2, 16, 16)
     assert flows[:, 1].abs().max() < 1e-5
     for index in (0, 2):
-        found = warping_loss(luma[:, index], luma[:, 1], flows[:, index], 0.0)
-        still = warping_loss(luma[:, index], luma[:, 1], 0 * flows[:, index], 0.0)
-        other = warping_loss(luma[:, index], luma[:, 1], -flows[:, index], 0.0)
+        window = luma[:, index], luma[:, 1]
+        found, still, other = (unlike(*window, sign * flows[:, index]) for sign in (1, 0, -1))
         assert found < 0.25 * still < 0.25 * other
+
+
+def test_some_samples_of_spmc_are_carried_along_the_true_flow(moving: TrainingSet) -> None:
+    class Known(SPMC):
+        """It estimates a flow of 1, and is as wrong as the flow along which it is asked to go."""
+
+        def estimate_flows(self, luma: Tensor) -> Tensor:
+            return luma.new_ones(len(luma), 3, 2, *luma.shape[-2:])
+
+        def steps(self, luma: Tensor, flows: Tensor) -> Tensor:
+            assert (flows[:, :, :1] == flows[:, :, 1:]).all()
+            return F.interpolate(flows[:, :, 0], (32, 32))[:, :, None]
+
+    recipe = replace(TINY["spmc"], charbonnier=0.0)
+    given, middle = torch.zeros(1000, 3, 1, 16, 16), torch.zeros(1000, 1, 32, 32)
+    pair = Pair(given, middle, torch.full((1000, 3, 2, 16, 16), 4.0))
+    network = Known(TINY["spmc"].network)
+    torch.manual_seed(0)
+    # Six in ten samples are wrong by 4, the others by 1.
+    found = objective_of(recipe, moving).loss(network, pair, 0.2).item()
+    assert found == pytest.approx(0.6 * 4 + 0.4 * 1, abs=0.15)
+    # Later what is estimated counts by its own error too.
+    torch.manual_seed(0)
+    joint = objective_of(recipe, moving).loss(network, pair, 0.8).item()
+    assert joint == pytest.approx(found + 0.03 * 3)
 
 
 def test_cameras_of_the_first_stage_are_as_slow_as_the_recipe_says(moving: TrainingSet) -> None:
     speeds = []
     for share in (0.0, 1.0):
         recipe = replace(TINY["spmc"], batch=32, slow_share=share)
-        _, flows = objective_of(recipe, moving).batch(torch.Generator().manual_seed(3), 0.05)
+        _, flows, _ = objective_of(recipe, moving).batch(torch.Generator().manual_seed(3), 0.05)
         speeds.append(float(flows[:, ::2].norm(dim=2).mean()))
     assert speeds[1] < 0.5 * speeds[0]
 
@@ -300,7 +314,7 @@ def test_joint_training_has_no_stages(moving: TrainingSet, name: str) -> None:
     early, late = (
         objective.batch(torch.Generator().manual_seed(3), share) for share in (0.05, 0.9)
     )
-    assert all(map(torch.equal, early, late))
+    assert early.given.equal(late.given) and early.wanted.equal(late.wanted)
     training = Training(recipe, CPU)
     old = {key: value.clone() for key, value in training.network.named_parameters()}
     for _ in range(2):  # what begins at zero lets gradients through afterwards
@@ -358,9 +372,9 @@ def test_everyday_video_is_made_of_the_truth(moving: TrainingSet, name: str) -> 
     recipe = replace(TINY[name], degradation="real", batch=6, patch=24)
     objective = objective_of(recipe, moving)
     first, again = (objective.batch(torch.Generator().manual_seed(1), 0.5) for _ in range(2))
-    assert all(map(torch.equal, first, again))
+    assert first.given.equal(again.given) and first.wanted.equal(again.wanted)
     plain = objective_of(replace(recipe, degradation="bi"), moving)
-    given, wanted = plain.batch(torch.Generator().manual_seed(1), 0.5)
+    given, wanted, _ = plain.batch(torch.Generator().manual_seed(1), 0.5)
     assert torch.equal(first.wanted, wanted)
     assert first.given.shape == given.shape
     compressed, small, other = first.given.flatten(), given.flatten(), given.roll(1, 0).flatten()

@@ -236,15 +236,6 @@ class DetailFusion(nn.Module):
         return correction
 
 
-class Steps(NamedTuple):
-    """All that a window gives, for training."""
-
-    estimates: Tensor
-    """(B, N, 1, s*H, s*W): the centre frame's luma as known after each step; the last counts."""
-    flows: Tensor
-    """(B, N, 2, H, W): from each frame to the centre frame, x first, in input pixels."""
-
-
 class SPMC(nn.Module):
     """(B, N, 3, H, W) RGB in [0, 1], H and W multiples of 4 -> (B, 1, 3, s*H, s*W), the centre
     frame after the last step, not clamped.
@@ -273,17 +264,18 @@ class SPMC(nn.Module):
         return correct(center, self.srmodel(x, len(features)), self.config)
 
     def estimate_flows(self, luma: Tensor) -> Tensor:
-        """(B, N, 1, H, W), luma as of `rgb_to_luma` -> the flows of `Steps`."""
+        """(B, N, 1, H, W), luma as of `rgb_to_luma` -> (B, N, 2, H, W): from each frame to the
+        centre frame, x first, in input pixels."""
         return estimate_flows(self.easyflow, luma, self.config)
 
-    def steps(self, luma: Tensor) -> Steps:
-        """(B, N, 1, H, W), luma as of `rgb_to_luma` -> what all its steps give."""
+    def steps(self, luma: Tensor, flows: Tensor) -> Tensor:
+        """(B, N, 1, H, W), and its flows as of `estimate_flows` or better ones -> (B, N, 1, s*H,
+        s*W): the centre frame's luma as known after each step; the last counts."""
         count = luma.shape[1]
-        flows = self.estimate_flows(luma)
         corrections = self.srmodel.all_steps(splat_window(luma, flows, self.config), count)
         base = enlarge(luma[:, count // 2], self.config)
-        estimates = base[:, None] + corrections.unflatten(0, (count, -1)).transpose(0, 1)
-        return Steps(estimates, flows)
+        estimates: Tensor = base[:, None] + corrections.unflatten(0, (count, -1)).transpose(0, 1)
+        return estimates
 
 
 def estimate_flows(motion: MotionEstimation, luma: Tensor, config: SPMCConfig) -> Tensor:

@@ -62,7 +62,8 @@ def batches(
                 if device.type == "cuda":
                     for tensor in batch.pair:
                         # Not to be reused for another batch while a step still reads it.
-                        tensor.record_stream(torch.cuda.current_stream(device))
+                        if tensor is not None:
+                            tensor.record_stream(torch.cuda.current_stream(device))
                 yield batch
     finally:
         pool.shutdown(cancel_futures=True)

@@ -8,8 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsrcli.ops.warp import warp
-
 Loss = Literal["charbonnier", "l1", "mse", "huber"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 
@@ -36,27 +34,10 @@ def charbonnier(restored: Tensor, truth: Tensor, eps: float) -> Tensor:
 
 
 def flow_error(flow: Tensor, truth: Tensor) -> Tensor:
-    """Mean absolute difference of flows (N, 2, H, W) where the true one stays in the frame."""
-    inside = _inside(truth)[:, None]
+    """Mean absolute difference of flows (N, 2, H, W), in pixels, where the true one stays in the
+    frame."""
+    height, width = truth.shape[-2:]
+    x = truth[:, 0] + torch.arange(width, device=truth.device)
+    y = truth[:, 1] + torch.arange(height, device=truth.device)[:, None]
+    inside = ((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1))[:, None]
     return ((flow - truth).abs() * inside).sum() / (2 * inside.sum()).clamp(min=1)
-
-
-def warping_loss(picture: Tensor, target: Tensor, flow: Tensor, smoothness: float) -> Tensor:
-    """How badly `target` (N, 1, H, W), read at p + flow(p), resembles `picture` at p, plus
-    `smoothness` times the flow's mean change from pixel to pixel; flow (N, 2, H, W) in pixels.
-
-    Tao et al. 2017 (see `networks.spmc`), equation of the motion estimation; only pixels whose
-    samples lie in the frame are compared, since what comes into view has no match.
-    """
-    inside = _inside(flow)
-    error = (picture - warp(target, flow)).abs()[:, 0] * inside
-    change = flow.diff(dim=-1).abs().sum() + flow.diff(dim=-2).abs().sum()
-    return error.sum() / inside.sum().clamp(min=1) + smoothness * change / flow.numel()
-
-
-def _inside(flow: Tensor) -> Tensor:
-    """Where flow (N, 2, H, W), in pixels, leads to a place in the frame: (N, H, W)."""
-    height, width = flow.shape[-2:]
-    x = flow[:, 0] + torch.arange(width, device=flow.device)
-    y = flow[:, 1] + torch.arange(height, device=flow.device)[:, None]
-    return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)

@@ -22,7 +22,7 @@ from vsrcli.ops.ycbcr import rgb_to_luma
 from vsrcli.training.blur import BlurSource
 from vsrcli.training.camera import CameraSource, flows_to_middle
 from vsrcli.training.data.shard import TrainingSet
-from vsrcli.training.losses import difference, flow_error, warping_loss
+from vsrcli.training.losses import difference, flow_error
 from vsrcli.training.recipes import Recipe
 from vsrcli.training.synthesis import ClipSource
 
@@ -30,9 +30,11 @@ _FUSION_ONLY = 0.28
 """Share of what SPMC's first stage leaves of the budget, for the second one."""
 _SPACE_ONLY, _TIME_ONLY = 0.4, 0.5
 """Shares of the budget at which STDAN's first and second stage end."""
-_SMOOTHNESS = 0.01
-_FLOW_WEIGHT = 0.01
-"""Of the warping loss in SPMC's third stage (Tao et al. 2017)."""
+_KNOWN_MOTION, _TOLD = 0.7, 0.6
+"""Share of the batches in SPMC's later stages whose motion is known, and of the samples in these
+that are carried along it instead of along the estimated flow."""
+_FLOW_WEIGHT = 0.03
+"""Of the flow's error in SPMC's third stage."""
 
 
 class Pair(NamedTuple):
@@ -42,10 +44,13 @@ class Pair(NamedTuple):
     """What the network gets."""
     wanted: Tensor
     """What it should make of it."""
+    flows: Tensor | None = None
+    """SPMC's true flows, where they are known and not themselves what is wanted."""
 
     def to(self, device: torch.device) -> Pair:
         """The batch on `device`."""
-        return Pair(self.given.to(device), self.wanted.to(device))
+        flows = None if self.flows is None else self.flows.to(device)
+        return Pair(self.given.to(device), self.wanted.to(device), flows)
 
 
 class Objective(Protocol):
@@ -97,45 +102,57 @@ class FlowThenFusion:
     both together. Trained together from the start the flow would stay zero (Tao et al. 2017).
 
     The paper's first stage makes neighbors resemble the middle frame, without knowing the flow; in
-    the minutes there are it stayed at zero. Here it is taught with cameras of known motion.
+    the minutes there are it stayed at zero. Here it is taught with cameras of known motion. They
+    are seen later too: a fusion that gets nothing but estimated flows, wrong by half an output
+    pixel at first, learns to ignore what they carry; along true ones it learns what that is worth.
     """
 
     recipe: Recipe
     data: TrainingSet
 
     def batch(self, generator: torch.Generator, share: float) -> Pair:
-        """Windows from anywhere in the clips, and the luma of their middle frames; in the first
-        stage windows and their flows."""
+        """In the first stage windows and their flows; then windows from anywhere in the clips, and
+        the luma of their middle frames, for some with the flows too."""
         if self.recipe.part(share) < self.recipe.flow_share:
-            patch, count = self.recipe.sizes(share)
-            size = patch * self.recipe.scale
-            cameras = CameraSource(self.data, size, self.recipe.slow_share)
-            clips, paths = cameras.batch(count, generator)
-            flows = flows_to_middle(paths, clips.shape[-1], self.recipe.scale)
-            return Pair(rgb_to_luma(_shrunk(clips, self.recipe, generator)), flows)
+            given, _, flows = self._known(generator, share)
+            return Pair(given, flows)
+        known = float(torch.rand((), generator=generator)) < _KNOWN_MOTION
+        if known and self.data.stills:
+            return Pair(*self._known(generator, share))
         clips = _clips(self.recipe, self.data, generator, share)
         length = self.recipe.frames
         starts = torch.randint(clips.shape[1] - length + 1, (len(clips),), generator=generator)
         windows = [clip[at : at + length] for clip, at in zip(clips, starts.tolist(), strict=True)]
-        truth = torch.stack(windows)
-        return Pair(
-            rgb_to_luma(_shrunk(truth, self.recipe, generator)), rgb_to_luma(truth[:, length // 2])
-        )
+        return Pair(*self._windows(torch.stack(windows), generator))
+
+    def _known(self, generator: torch.Generator, share: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Windows of known motion, the luma of their middle frames, and their flows."""
+        patch, count = self.recipe.sizes(share)
+        cameras = CameraSource(self.data, patch * self.recipe.scale, self.recipe.slow_share)
+        clips, paths = cameras.batch(count, generator)
+        flows = flows_to_middle(paths, clips.shape[-1], self.recipe.scale)
+        return *self._windows(clips, generator), flows
+
+    def _windows(self, truth: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(B, N, 3, H, W) -> its luma made smaller, and the middle frames' (B, 1, H, W)."""
+        given = rgb_to_luma(_shrunk(truth, self.recipe, generator))
+        return given, rgb_to_luma(truth[:, truth.shape[1] // 2])
 
     def loss(self, network: SPMC, pair: Pair, share: float) -> Tensor:
         part, flow_ends = self.recipe.part(share), self.recipe.flow_share
         fusion_ends = flow_ends + _FUSION_ONLY * (1 - flow_ends)
         network.easyflow.requires_grad_(not flow_ends <= part < fusion_ends)
+        estimated = network.estimate_flows(pair.given)
         if part < flow_ends:
-            flows = network.estimate_flows(pair.given)
-            return flow_error(_neighbors(flows), _neighbors(pair.wanted))
-        estimates, flows = network.steps(pair.given)
-        loss = self._fusion_loss(estimates.float(), pair.wanted)
+            return flow_error(_neighbors(estimated), _neighbors(pair.wanted))
+        if pair.flows is None:
+            return self._fusion_loss(network.steps(pair.given, estimated).float(), pair.wanted)
+        told = (torch.rand(len(estimated)) < _TOLD).to(estimated.device)[:, None, None, None, None]
+        flows = torch.where(told, pair.flows, estimated)
+        loss = self._fusion_loss(network.steps(pair.given, flows).float(), pair.wanted)
         if part < fusion_ends:
             return loss
-        neighbors = _neighbors(pair.given)
-        middle = pair.given[:, pair.given.shape[1] // 2].repeat_interleave(2, 0)
-        return loss + _FLOW_WEIGHT * warping_loss(neighbors, middle, _neighbors(flows), _SMOOTHNESS)
+        return loss + _FLOW_WEIGHT * flow_error(_neighbors(estimated), _neighbors(pair.flows))
 
     def _fusion_loss(self, estimates: Tensor, wanted: Tensor) -> Tensor:
         """The later a step, the more it counts: weights rise from 0.5 to 1."""
