@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -15,8 +15,9 @@ from vsrcli.cli.options import Debug
 from vsrcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from vsrcli.training.losses import Loss
-    from vsrcli.training.recipes import OptimizerName, Stage
+    from vsrcli.training.recipes import Stage
+
+Name = TypeVar("Name", bound=str)
 
 _RECIPE = "Recipe (kept by resumed runs)"
 
@@ -157,6 +158,8 @@ def train(
         from vsrcli.training.data import shard
         from vsrcli.training.loop import Budget
         from vsrcli.training.loop import train as run
+        from vsrcli.training.losses import LOSSES
+        from vsrcli.training.recipes import OPTIMIZERS
         from vsrcli.zoo.weights import load_weights
 
         growth = tuple(_stage(text) for text in grow) if grow else None
@@ -166,13 +169,13 @@ def train(
             patch=patch,
             batch=batch,
             growth=growth,
-            optimizer=_optimizer(optimizer),
+            optimizer=_one_of("optimizer", optimizer, OPTIMIZERS),
             peak_rate=rate,
             moved_share=moved_share,
             slow_share=slow_share,
             flow_share=flow_share,
             joint=joint,
-            loss=_loss(loss),
+            loss=_one_of("loss", loss, LOSSES),
         )
         files = validation or []
         deblurs = recipe.degradation == "blur"
@@ -209,17 +212,10 @@ def _stage(text: str) -> Stage:
     return Stage(float(match[1]), int(match[2]), int(match[3]))
 
 
-def _loss(name: str | None) -> Loss | None:
-    from vsrcli.training.losses import LOSSES
-
-    if name is not None and name not in LOSSES:
-        raise UsageError(f"Unknown loss {name!r}; choose one of {', '.join(LOSSES)}")
-    return name
-
-
-def _optimizer(name: str | None) -> OptimizerName | None:
-    from vsrcli.training.recipes import OPTIMIZERS
-
-    if name is not None and name not in OPTIMIZERS:
-        raise UsageError(f"Unknown optimizer {name!r}; choose one of {', '.join(OPTIMIZERS)}")
-    return name
+def _one_of(kind: str, name: str | None, known: tuple[Name, ...]) -> Name | None:
+    if name is None:
+        return None
+    for good in known:
+        if good == name:
+            return good
+    raise UsageError(f"Unknown {kind} {name!r}; choose one of {', '.join(known)}")
