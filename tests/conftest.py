@@ -19,6 +19,17 @@ def pytest_configure() -> None:
     for name in ("SIGHUP", "SIGQUIT"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
+    _share_cores()
+
+
+def _share_cores() -> None:
+    """Tests side by side (`-n`) get their part of the cores, and so do the programs they start:
+    threads that wait for each other's cores take several times as long."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+        torch.set_num_threads(threads)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
