@@ -48,6 +48,26 @@ def test_equal_generators_give_equal_batches() -> None:
     assert first.max() <= 1
 
 
+def test_short_clips_are_the_beginnings_of_whole_ones() -> None:
+    """Of whole film, moved photographs and text, but for those reversed in time."""
+    random = torch.Generator().manual_seed(5)
+    film = torch.randint(256, (2, FRAMES, 3, SIZE, SIZE), generator=random).to(torch.uint8)
+    still, page = (
+        torch.randint(256, (channels, 260, 260), generator=random).to(torch.uint8)
+        for channels in (3, 1)
+    )
+    data = TrainingSet(film, (still,), (page,))
+
+    def drawn(frames: int) -> torch.Tensor:
+        source = ClipSource(data, 64, 0.5, text_share=0.3, frames=frames)
+        return source.batch(40, torch.Generator().manual_seed(9))
+
+    short, whole = drawn(3), drawn(FRAMES)
+    assert short.shape == (40, 3, 3, 64, 64)
+    same = (short - whole[:, :3]).abs().flatten(1).amax(1) < 1e-5
+    assert 12 <= same.sum() <= 28
+
+
 def test_slow_photographs_change_less_from_frame_to_frame() -> None:
     still = torch.randint(256, (3, 20, 20), generator=torch.Generator().manual_seed(5))
     data = TrainingSet(

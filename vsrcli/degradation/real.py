@@ -42,8 +42,6 @@ _CODECS: Mapping[Codec, _Usage] = {
     "mpeg4": _Usage(0.1, (2, 10)),  # DivX and Xvid files, old cameras and phones
     "mjpeg": _Usage(0.1, (2, 12)),  # old cameras, webcams, microscopes
 }
-_LEANING = 1.5
-"""Exponent of the draw between the two ends: most video is nearer to the fine one."""
 _PRESETS = {"ultrafast": 1.0, "superfast": 1.0, "veryfast": 2.0}
 """Shares. Slower ones, which sites use, take longer to leave about the same artifacts."""
 _INTERVALS = (6, 250)
@@ -118,7 +116,7 @@ def _draw(frames: int, generator: torch.Generator) -> Compression | None:
     shortest, longest = _INTERVALS
     return Compression(
         codec,
-        quality=finest + round((coarsest - finest) * uniform(0, 1, generator) ** _LEANING),
+        quality=integer(finest, coarsest, generator),
         preset=pick(_PRESETS, generator),
         interval=round(shortest * (longest / shortest) ** uniform(0, 1, generator)),
         lead=integer(0, min(_LEAD, frames - 1), generator),

@@ -21,6 +21,7 @@ from vsrcli.networks.tga import RADIUS, TGA
 from vsrcli.ops.ycbcr import rgb_to_luma
 from vsrcli.training.blur import BlurSource
 from vsrcli.training.camera import CameraSource, flows_to_middle
+from vsrcli.training.data.cut import FRAMES
 from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.losses import difference, flow_error
 from vsrcli.training.recipes import Recipe
@@ -28,8 +29,10 @@ from vsrcli.training.synthesis import ClipSource
 
 _FUSION_ONLY = 0.28
 """Share of what SPMC's first stage leaves of the budget, for the second one."""
-_SPACE_ONLY, _TIME_ONLY = 0.4, 0.5
+_SPACE_ONLY, _TIME_ONLY = 0.55, 0.62
 """Shares of the budget at which STDAN's first and second stage end."""
+_LENGTHS = (3, 5, 7)
+"""Frames of STDAN's clips in the third stage: short ones cost less and teach the same."""
 _KNOWN_MOTION, _TOLD = 0.7, 0.6
 """Share of the batches in SPMC's later stages whose motion is known, and of the samples in these
 that are carried along it instead of along the estimated flow."""
@@ -174,10 +177,11 @@ class TwiceTheFrames:
     def batch(self, generator: torch.Generator, share: float) -> Pair:
         """Clips and what the network is to make of them; in the first stage their first frames;
         in the second all frames of them, small."""
-        truth = _clips(self.recipe, self.data, generator, share)
         part = self.recipe.part(share)
-        if part < _SPACE_ONLY:
-            truth = truth[:, :1]
+        frames = 1 if part < _SPACE_ONLY else FRAMES
+        if part >= _TIME_ONLY:
+            frames = _LENGTHS[int(torch.randint(len(_LENGTHS), (), generator=generator))]
+        truth = _clips(self.recipe, self.data, generator, share, frames)
         given = _shrunk(truth, self.recipe, generator)
         return Pair(given if part < _TIME_ONLY else given[:, ::2], truth)
 
@@ -243,11 +247,22 @@ def objective_of(recipe: Recipe, data: TrainingSet) -> Objective:
             return CenterFrame(recipe, data)
 
 
-def _clips(recipe: Recipe, data: TrainingSet, generator: torch.Generator, share: float) -> Tensor:
-    """(B, FRAMES, 3, H, W) in [0, 1], what the network is to make."""
+def _clips(
+    recipe: Recipe,
+    data: TrainingSet,
+    generator: torch.Generator,
+    share: float,
+    frames: int = FRAMES,
+) -> Tensor:
+    """(B, frames, 3, H, W) in [0, 1], what the network is to make."""
     patch, count = recipe.sizes(share)
     source = ClipSource(
-        data, patch * recipe.scale, recipe.moved_share, recipe.text_share, recipe.slow_share
+        data,
+        patch * recipe.scale,
+        recipe.moved_share,
+        recipe.text_share,
+        recipe.slow_share,
+        frames,
     )
     return source.batch(count, generator)
 

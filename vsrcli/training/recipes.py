@@ -167,7 +167,14 @@ _TGA = _widened(Recipe("tga", TGAConfig(), patch=24, growth=(Stage(0.8, 16, 4),)
 """Begun at tga-lite."""
 _FSTRN = Recipe("fstrn", FSTRNConfig())
 _STDAN_LITE = Recipe(
-    "stdan-lite", STDAN_LITE, patch=24, batch=1, growth=(Stage(0.4, 32, 2),), peak_rate=3e-4
+    "stdan-lite",
+    STDAN_LITE,
+    patch=24,
+    batch=1,
+    growth=(Stage(0.3, 16, 4), Stage(0.55, 24, 2), Stage(0.85, 16, 1)),
+    peak_rate=3e-4,
+    moved_share=0.6,
+    slow_share=0.7,
 )
 """Single frames at first, then clips of seven."""
 _STDAN = _widened(

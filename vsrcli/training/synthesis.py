@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsrcli.training.data.cut import SIZE
+from vsrcli.training.data.cut import FRAMES, SIZE
 from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.motion import (
     SLOW_SHARE,
@@ -44,9 +44,11 @@ class ClipSource:
     """Share of these, of both kinds, that get text; none if the set has none."""
     slow_share: float = SLOW_SHARE
     """Share of the photographs, and of what is before them, that move slowly."""
+    frames: int = FRAMES
+    """Of a clip, its first ones."""
 
     def batch(self, count: int, generator: torch.Generator) -> Tensor:
-        """(count, FRAMES, 3, size, size) float32 in [0, 1], on the set's device."""
+        """(count, frames, 3, size, size) float32 in [0, 1], on the set's device."""
         moved = int((torch.rand(count, generator=generator) < self.moved_share).sum())
         clips = []
         if moved < count:
@@ -67,7 +69,7 @@ class ClipSource:
         tops = choices(SIZE - self.size + 1, count, generator)
         lefts = choices(SIZE - self.size + 1, count, generator)
         crops = [
-            self.data.film[clip, :, :, top : top + self.size, left : left + self.size]
+            self.data.film[clip, : self.frames, :, top : top + self.size, left : left + self.size]
             for clip, top, left in zip(which, tops, lefts, strict=True)
         ]
         return torch.stack(crops).float() / 255
@@ -76,19 +78,21 @@ class ClipSource:
         region = region_side(self.size)
         clips = render(
             photographs(self.data.stills, count, region, generator),
-            camera_path(count, self.size, generator, self.slow_share),
+            self._paths(count, generator),
             self.size,
         )
         layered = (torch.rand(count, generator=generator) < LAYER_SHARE).nonzero()[:, 0]
         if len(layered):
             front = layer(self.data, len(layered), region, generator)
-            path = camera_path(len(layered), self.size, generator, self.slow_share)
-            drawn = render(front, path, self.size)
+            drawn = render(front, self._paths(len(layered), generator), self.size)
             index = layered.to(clips.device)
             clips[index] = covered(clips[index], drawn)
-        drift = 0.01 * torch.randn(count, 1, generator=generator) * times()
+        drift = 0.01 * torch.randn(count, 1, generator=generator) * times()[: self.frames]
         gain = (1 + drift).to(clips.device)
         return (clips * gain[:, :, None, None, None]).clamp(0, 1)
+
+    def _paths(self, count: int, generator: torch.Generator) -> Tensor:
+        return camera_path(count, self.size, generator, self.slow_share)[:, : self.frames]
 
 
 def layer(data: TrainingSet, count: int, side: int, generator: torch.Generator) -> Tensor:

@@ -36,8 +36,8 @@ _FAINT = 0.2
 
 
 def written(clips: Tensor, pages: Sequence[Tensor], generator: torch.Generator) -> Tensor:
-    """Clips (N, FRAMES, 3, S, S) in [0, 1], each with text of `pages`, (1, H, W) uint8 coverage, on
-    the same device."""
+    """Clips (N, T, 3, S, S) in [0, 1], T at most FRAMES, each with text of `pages`, (1, H, W) uint8
+    coverage, on the same device."""
     count, size = len(clips), clips.shape[-1]
 
     def uniform(*shape: int) -> Tensor:
@@ -49,7 +49,7 @@ def written(clips: Tensor, pages: Sequence[Tensor], generator: torch.Generator) 
     side = region_side(size)
     letters = regions(pages, count, side + (side - size) % 2, generator, tries=1)
     masks = torch.cat((letters, _around(letters, _edges(count, generator))), 1)
-    seen = render(masks, _paths(kind, size, generator), size).clamp(0, 1)
+    seen = render(masks, _paths(kind, size, generator)[:, : clips.shape[1]], size).clamp(0, 1)
 
     ink = torch.where(uniform(1) < _PLAIN, 1 - 0.15 * uniform(1), uniform(3))
     is_dark = ink.mean(1, keepdim=True) < 0.5
