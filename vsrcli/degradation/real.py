@@ -32,7 +32,7 @@ class _Usage:
 
     share: float
     qualities: tuple[int, int]
-    """From hardly seen to plainly seen, see `Compression.quality`."""
+    """From hardly seen to plainly seen, all as likely; see `Compression.quality`."""
 
 
 _CODECS: Mapping[Codec, _Usage] = {

@@ -32,7 +32,7 @@ _FUSION_ONLY = 0.28
 _SPACE_ONLY, _TIME_ONLY = 0.55, 0.62
 """Shares of the budget at which STDAN's first and second stage end."""
 _LENGTHS = (3, 5, 7)
-"""Frames of STDAN's clips in the third stage: short ones cost less and teach the same."""
+"""Frames of STDAN's clips in the third stage: of short ones, which cost less, there can be more."""
 _KNOWN_MOTION, _TOLD = 0.7, 0.6
 """Share of the batches in SPMC's later stages whose motion is known, and of the samples in these
 that are carried along it instead of along the estimated flow."""

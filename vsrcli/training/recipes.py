@@ -176,7 +176,7 @@ _STDAN_LITE = Recipe(
     moved_share=0.6,
     slow_share=0.7,
 )
-"""Single frames at first, then clips of seven."""
+"""Single frames at first, then clips."""
 _STDAN = _widened(
     Recipe(
         "stdan",
