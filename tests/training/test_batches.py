@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_recipes import equal
 from torch import Tensor
 
 from vsrcli.training.batches import Batch, batches
@@ -47,8 +48,7 @@ def some(count: int, first: int = 0, seed: int = 0, threads: int = 0) -> list[Ba
 def same(first: list[Batch], second: list[Batch]) -> bool:
     """Whether all numbers and shares are equal."""
     return all(
-        a.share == b.share and all(map(torch.equal, a.pair[:2], b.pair[:2]))
-        for a, b in zip(first, second, strict=True)
+        a.share == b.share and equal(a.pair, b.pair) for a, b in zip(first, second, strict=True)
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+import torch
 from torch import Tensor
 
 from vsrcli.networks.fstrn import FSTRNConfig
@@ -12,7 +13,7 @@ from vsrcli.networks.stdan import STDANConfig
 from vsrcli.networks.stfan import STFANConfig
 from vsrcli.networks.tga import TGAConfig
 from vsrcli.training.batches import Batch, batches
-from vsrcli.training.objectives import Objective
+from vsrcli.training.objectives import Objective, Pair
 from vsrcli.training.recipes import Recipe
 from vsrcli.training.state import Training
 
@@ -40,6 +41,14 @@ TINY = {
         batch=2,
     ),
 }
+
+
+def equal(first: Pair, second: Pair) -> bool:
+    """Whether all numbers are, and the same ones are missing."""
+    return all(
+        a is b if a is None or b is None else torch.equal(a, b)
+        for a, b in zip(first, second, strict=True)
+    )
 
 
 def next_batch(training: Training, objective: Objective, share: float) -> Batch:
