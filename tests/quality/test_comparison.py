@@ -91,14 +91,31 @@ def test_repeated_frames_are_spread(
 def test_a_space_time_model(tmp_path: Path, moving: tuple[ClipFiles, Tensor]) -> None:
     models = loaded(tiny_weights(tmp_path, name="stdan"))
     clip = compared(models, moving[0], "space-time", "bi")
-    assert [scores.model for scores in clip.scores] == ["bicubic", "lanczos", name_of(models[0])]
-    for scores in clip.scores:
+    name = name_of(models[0])
+    names = ["bicubic", "lanczos", name, f"{name} repeated"]
+    assert [scores.model for scores in clip.scores] == names
+    for scores in clip.scores[:3]:
         parts = [score.part for score in scores.frames]
         assert parts == ["given", "new", "given", "new", "given"]
     small = degrade(moving[1][::2], "bi", 4)
+    # A group is four frames, the third of them the fifth of seven outputs.
+    alone = torch.stack([list(models[0].stream([frame] * 4))[4] for frame in small]).clamp(0, 1)
+    alone = (255 * alone).round() / 255
+    repeated = clip.scores[3].frames
+    assert [(score.frame, score.part) for score in repeated] == [(n, "given") for n in (1, 3, 5)]
+    values = psnr_y(alone, moving[1][::2], 8).tolist()
+    assert [score.psnr_y for score in repeated] == pytest.approx(values, abs=1e-3)
     blend = (resize(small[:2], (48, 64)).mean(0) * 255).round() / 255
     expected = float(psnr_y(blend, moving[1][1], 8))
     assert clip.scores[0].frames[1].psnr_y == pytest.approx(expected, abs=1e-3)
+
+
+def test_new_frames_alone_have_nothing_to_repeat(
+    tmp_path: Path, moving: tuple[ClipFiles, Tensor]
+) -> None:
+    models = loaded(tiny_weights(tmp_path, name="stdan"))
+    clip = compared(models, moving[0], "space-time", "bi", first=2, last=2)
+    assert [scores.model for scores in clip.scores] == ["bicubic", "lanczos", name_of(models[0])]
 
 
 def test_a_deblurring_model(tmp_path: Path) -> None:

@@ -132,6 +132,19 @@ def test_bad_requests(tmp_path: Path) -> None:
         load("tga", weights=tmp_path / "absent.safetensors", device="cpu")
 
 
+def test_says_that_a_processor_only_emulates_a_precision(tmp_path: Path) -> None:
+    weights = str(tiny_weights(tmp_path))
+    said = load(weights, device="cpu", precision="bf16").warnings
+    if find_dtype("auto", torch.device("cpu")) == torch.float32:
+        assert said == [
+            "This processor has no bf16 of its own, fp32 is faster; leave out --precision"
+        ]
+    else:
+        assert said == []
+    assert load(weights, device="cpu").warnings == []
+    assert load("lanczos", device="cpu", precision="bf16").warnings == []
+
+
 def test_public_load_is_this_one() -> None:
     assert vsrcli.load is load
 

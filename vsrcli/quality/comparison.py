@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vsrcli.errors import UsageError
-from vsrcli.networks.spec import Task, Window
+from vsrcli.networks.spec import Groups, Task, Window
 from vsrcli.ops.resize import Kernel
 from vsrcli.quality.clips import ClipFiles, read_clip
 from vsrcli.quality.conventions import REPEATS, Conventions
@@ -145,21 +145,26 @@ class _Contest:
         for model in models:
             yield self._video(name_of(model), model.stream)
             alone = model.spec.strategy == Window(radius=0)
-            if self.trial.task == "upscale" and not alone:
-                yield self._repeated(model)
+            if self.trial.task != "deblur" and not alone:
+                yield from self._repeated(model)
 
     def _video(self, name: str, restore: Restore) -> ModelScores:
         watched = self._watched(name, restore, len(self.trial.truth))
         scores = score_video(watched, self.trial, border=self.border, device=self.device)
         return ModelScores(name, tuple(scores))
 
-    def _repeated(self, model: Restorer) -> ModelScores:
-        """Scores of a model that sees no other frames than the one it restores."""
-        counting = self.trial.scored
-        picked = list(counting[:: -(-len(counting) // _SPREAD)])
+    def _repeated(self, model: Restorer) -> Iterator[ModelScores]:
+        """Scores of a model that sees no other frames than the one it restores; of a space-time
+        model for the given frames, if any counts."""
+        parts = {index: self.trial.part(index) for index in self.trial.scored}
+        counting = [index for index, part in parts.items() if part != "new"]
+        if not counting:
+            return
+        picked = counting[:: -(-len(counting) // _SPREAD)]
         stills = replace(
             self.trial,
-            given=self.trial.given[picked],
+            task="upscale",
+            given=self.trial.given[[self.trial.source(index) for index in picked]],
             truth=self.trial.truth[picked],
             scored=range(len(picked)),
         )
@@ -167,7 +172,8 @@ class _Contest:
         watched = self._watched(name, partial(_each_alone, model), len(picked))
         scores = score_pictures(watched, stills, border=self.border, device=self.device)
         frames = zip(scores, picked, strict=True)
-        return ModelScores(name, tuple(replace(s, frame=index + 1) for s, index in frames))
+        told = tuple(replace(s, frame=index + 1, part=parts[index]) for s, index in frames)
+        yield ModelScores(name, told)
 
     def _watched(self, name: str, restore: Restore, expected: int) -> Restore:
         """`restore`, telling of each frame."""
@@ -182,7 +188,14 @@ class _Contest:
 
 def _each_alone(model: Restorer, given: Tensor) -> Iterator[Tensor]:
     """The frames as the model restores each if all of the video looked like it."""
+    strategy = model.spec.strategy
+    match strategy:
+        case Window():  # at the ends of a video, they repeat the end frame
+            times = 1
+        case Groups():
+            times = strategy.size
+        case _:
+            times = REPEATS
+    middle = times // 2 * (2 if model.spec.task == "space-time" else 1)
     for frame in given:
-        # At the ends of a video, windows repeat the end frame.
-        times = 1 if isinstance(model.spec.strategy, Window) else REPEATS
-        yield list(model.stream([frame] * times))[times // 2]
+        yield list(model.stream([frame] * times))[middle]

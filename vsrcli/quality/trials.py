@@ -43,6 +43,10 @@ class Trial:
             return "all"
         return "new" if frame % 2 else "given"
 
+    def source(self, frame: int) -> int:
+        """The number among `given` of the frame that an output shows; not of a new one."""
+        return frame // 2 if self.task == "space-time" else frame
+
     def plain(self, given: Tensor, kernel: Kernel = "bicubic") -> Iterator[Tensor]:
         """What there is without a model, a frame for each of `truth`: the given ones enlarged like
         MATLAB's `imresize` (bicubic with a = -0.5), and between two of them, where a model makes a

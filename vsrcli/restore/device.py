@@ -22,6 +22,12 @@ _PROBE_RUNS = 8
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
+_SUPPORTED = {
+    torch.float16: torch.ops.mkldnn._is_mkldnn_fp16_supported,
+    torch.bfloat16: torch.ops.mkldnn._is_mkldnn_bf16_supported,
+}
+"""Whether the library that convolves on a CPU takes them at all."""
+
 
 def find_device(name: str = "auto") -> torch.device:
     """The device called `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
@@ -62,31 +68,36 @@ def find_dtype(precision: Precision, device: torch.device) -> torch.dtype:
         return _DTYPES[precision]
     if device.type == "cuda":
         return torch.float16
-    if device.type == "cpu" and _bf16_is_faster():
+    if device.type == "cpu" and _gains_from(torch.bfloat16):
         return torch.bfloat16
     return torch.float32
 
 
-def _bf16_is_faster() -> bool:
-    """Whether a convolution of the networks' kind gains from bf16 on this CPU; takes some ms.
+def is_slower_than_fp32(dtype: torch.dtype, device: torch.device) -> bool:
+    """Whether `dtype` is no gain on this device: 16 bits on a CPU that has to emulate them."""
+    return device.type == "cpu" and dtype in _SUPPORTED and not _gains_from(dtype)
+
+
+def _gains_from(dtype: torch.dtype) -> bool:
+    """Whether a convolution of the networks' kind gains from 16 bits on this CPU; takes some ms.
 
     The two are run in turn, on one thread, and the best run counts: other work on the machine
     disturbs neither in all its runs, nor keeps threads waiting for each other.
     """
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if not _SUPPORTED[dtype]():
         return False
-    seconds = {torch.float32: math.inf, torch.bfloat16: math.inf}
+    seconds = {torch.float32: math.inf, dtype: math.inf}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         for _ in range(_PROBE_RUNS):
-            for dtype in seconds:
-                x = torch.ones(1, 64, 32, 32, dtype=dtype)
+            for one in seconds:
+                x = torch.ones(1, 64, 32, 32, dtype=one)
                 x = x.contiguous(memory_format=torch.channels_last)
-                weight = torch.ones(64, 64, 3, 3, dtype=dtype)
+                weight = torch.ones(64, 64, 3, 3, dtype=one)
                 started = time.perf_counter()
                 F.conv2d(x, weight, padding=1)
-                seconds[dtype] = min(seconds[dtype], time.perf_counter() - started)
+                seconds[one] = min(seconds[one], time.perf_counter() - started)
     finally:
         torch.set_num_threads(threads)
-    return seconds[torch.bfloat16] < seconds[torch.float32]
+    return seconds[dtype] < seconds[torch.float32]

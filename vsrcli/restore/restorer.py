@@ -29,7 +29,7 @@ from vsrcli.networks.spec import (
 from vsrcli.restore.bidirectional import BidirectionalRunner
 from vsrcli.restore.chunk import ChunkRunner
 from vsrcli.restore.compiling import CompilingRecorder, is_compilable
-from vsrcli.restore.device import Backend, Precision, find_device, find_dtype
+from vsrcli.restore.device import Backend, Precision, find_device, find_dtype, is_slower_than_fp32
 from vsrcli.restore.graphs import CudaRecorder, Graphs
 from vsrcli.restore.groups import GroupRunner
 from vsrcli.restore.memory import choose_batch, choose_length, choose_tile, free_memory
@@ -124,7 +124,7 @@ def load(
             network, dtype = load_exported(path, expected, where, precision)
         else:
             network, dtype = load_weights(path, expected), find_dtype(precision, where)
-    return Restorer(
+    restorer = Restorer(
         name,
         network,
         where,
@@ -135,6 +135,11 @@ def load(
         between=between,
         reset_every=reset_every,
     )
+    if restorer.backend == "torch" and is_slower_than_fp32(dtype, where):
+        restorer.warnings.append(
+            f"This processor has no {precision} of its own, fp32 is faster; leave out --precision"
+        )
+    return restorer
 
 
 class Restorer:
