@@ -74,9 +74,11 @@ def test_new_frames_have_their_own_rows(vsr: Vsr, tmp_path: Path, folder: Path) 
     weights = tiny_weights(tmp_path, name="stdan")
     found = vsr("eval", "--model", weights, "--data", folder / "card.mp4", *SPEED)
     assert found.code == 0, found.err
-    rows = [line.split()[:3] for line in found.out.splitlines() if line.startswith("mean")]
+    rows = [line.split()[:4] for line in found.out.splitlines() if line.startswith("mean")]
     names = ("bicubic", "lanczos", weights.name)
-    assert rows == [["mean", part, name] for name in names for part in ("given", "new")]
+    parts = [["mean", part, name] for name in names for part in ("given", "new")]
+    assert [row[:3] for row in rows[:-1]] == parts
+    assert rows[-1] == ["mean", "given", weights.name, "repeated"]
 
 
 def test_wrong_uses(vsr: Vsr, tmp_path: Path, folder: Path) -> None:
