@@ -76,7 +76,8 @@ def test_a_fall_back_to_fp32_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = tiny_weights(tmp_path)
     (row,) = timed(path, tmp_path, How(CPU, "bf16", effort=BRIEF), (16, 16))
     assert row.precision == "fp32"
-    assert row.notes[0].startswith("precision bf16 is off by")
+    # Perhaps behind the word that this processor is slow in bf16.
+    assert row.notes[-1].startswith("precision bf16 is off by")
 
 
 def test_plain_resampling_has_no_work_to_count(tmp_path: Path) -> None:
