@@ -22,11 +22,11 @@ _PROBE_RUNS = 8
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
-_SUPPORTED = {
-    torch.float16: torch.ops.mkldnn._is_mkldnn_fp16_supported,
-    torch.bfloat16: torch.ops.mkldnn._is_mkldnn_bf16_supported,
+_TELLS_SUPPORT = {
+    torch.float16: "_is_mkldnn_fp16_supported",
+    torch.bfloat16: "_is_mkldnn_bf16_supported",
 }
-"""Whether the library that convolves on a CPU takes them at all."""
+"""Operators of the library that convolves on a CPU: whether it takes these types at all."""
 
 
 def find_device(name: str = "auto") -> torch.device:
@@ -75,7 +75,7 @@ def find_dtype(precision: Precision, device: torch.device) -> torch.dtype:
 
 def is_slower_than_fp32(dtype: torch.dtype, device: torch.device) -> bool:
     """Whether `dtype` is no gain on this device: 16 bits on a CPU that has to emulate them."""
-    return device.type == "cpu" and dtype in _SUPPORTED and not _gains_from(dtype)
+    return device.type == "cpu" and dtype in _TELLS_SUPPORT and not _gains_from(dtype)
 
 
 def _gains_from(dtype: torch.dtype) -> bool:
@@ -84,7 +84,9 @@ def _gains_from(dtype: torch.dtype) -> bool:
     The two are run in turn, on one thread, and the best run counts: other work on the machine
     disturbs neither in all its runs, nor keeps threads waiting for each other.
     """
-    if not _SUPPORTED[dtype]():
+    if not torch.backends.mkldnn.is_available():
+        return False
+    if not getattr(torch.ops.mkldnn, _TELLS_SUPPORT[dtype])():
         return False
     seconds = {torch.float32: math.inf, dtype: math.inf}
     threads = torch.get_num_threads()

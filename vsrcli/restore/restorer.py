@@ -135,7 +135,8 @@ def load(
         between=between,
         reset_every=reset_every,
     )
-    if restorer.backend == "torch" and is_slower_than_fp32(dtype, where):
+    chosen = precision != "auto" and restorer.backend == "torch"
+    if chosen and is_slower_than_fp32(dtype, where):
         restorer.warnings.append(
             f"This processor has no {precision} of its own, fp32 is faster; leave out --precision"
         )
