@@ -226,7 +226,7 @@ def test_statistics_of_batch_norms_are_kept_by_what_began_at_weights(data: Train
 def test_steps_are_in_bf16_where_the_processor_gains_from_it(
     data: TrainingSet, monkeypatch: pytest.MonkeyPatch, fast: torch.dtype
 ) -> None:
-    monkeypatch.setattr("vsrcli.training.state.find_dtype", lambda precision, device: fast)
+    monkeypatch.setattr("vsrcli.restore.device._gains_from", lambda dtype: dtype == fast)
     training = Training(TINY, CPU)
     computed = []
     conv = training.network.get_submodule("compress")

@@ -163,7 +163,7 @@ class _Contest:
         picked = counting[:: -(-len(counting) // _SPREAD)]
         stills = replace(
             self.trial,
-            task="upscale",
+            task="upscale",  # a picture for each given one
             given=self.trial.given[[self.trial.source(index) for index in picked]],
             truth=self.trial.truth[picked],
             scored=range(len(picked)),

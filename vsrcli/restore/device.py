@@ -74,7 +74,8 @@ def find_dtype(precision: Precision, device: torch.device) -> torch.dtype:
 
 
 def is_slower_than_fp32(dtype: torch.dtype, device: torch.device) -> bool:
-    """Whether `dtype` is no gain on this device: 16 bits on a CPU that has to emulate them."""
+    """Whether `dtype` is no gain on this device: 16 bits on a CPU that has to emulate
+    them, which takes up to ten times as long."""
     return device.type == "cpu" and dtype in _TELLS_SUPPORT and not _gains_from(dtype)
 
 

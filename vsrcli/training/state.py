@@ -16,7 +16,7 @@ from vsrcli.errors import InputError, UsageError
 from vsrcli.networks.architectures import ARCHITECTURES, Network
 from vsrcli.quality.evaluation import ClipScore, evaluate
 from vsrcli.quality.trials import Trial
-from vsrcli.restore.device import find_dtype
+from vsrcli.restore.device import find_dtype, is_slower_than_fp32
 from vsrcli.restore.restorer import Restorer
 from vsrcli.training.batches import Batch
 from vsrcli.training.checkpoint import recipe_of
@@ -43,7 +43,7 @@ class Training:
         _channels_last(self.network)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self._fused = device.type == "cuda" or None
-        self._in_bf16 = _gains_from_bf16(device)
+        self._in_bf16 = not is_slower_than_fp32(torch.bfloat16, device)
         kernels = kernels_of(self.network) if recipe.optimizer == "muon" else []
         rest = [p for p in self.network.parameters() if not any(p is k for k in kernels)]
         self.optimizer = torch.optim.Adam(rest, lr=recipe.peak_rate, fused=self._fused)
@@ -159,11 +159,6 @@ class Training:
         for parameter, moments in self.optimizer.state.items():
             for key in ("exp_avg", "exp_avg_sq"):
                 moments[key] = torch.empty_like(parameter).copy_(moments[key])
-
-
-def _gains_from_bf16(device: torch.device) -> bool:
-    """A CPU without instructions for it takes ten times as long as in fp32."""
-    return device.type != "cpu" or find_dtype("auto", device) == torch.bfloat16
 
 
 def untrained(recipe: Recipe, seed: int) -> Network:
