@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from parity import Fixture, load_fixture
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from vsrcli.networks.layout import channels_last
@@ -18,7 +18,6 @@ from vsrcli.networks.stfan import (
     STFANConfig,
     STFANState,
     bgr_to_rgb,
-    initialize,
 )
 from vsrcli.networks.stfan_inference import STFANInference
 
@@ -36,9 +35,17 @@ def reference() -> tuple[STFAN, Fixture]:
 
 
 def _lively(config: STFANConfig) -> STFAN:
-    """A network that changes its frames, by about 0.05."""
+    """A network of which everything counts, that changes its frames by about 0.05."""
     network = STFAN(config).eval()
-    initialize(network, torch.Generator().manual_seed(0))
+    random = torch.Generator().manual_seed(0)
+    for name, module in network.named_modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            quiet = name in ("img_prd.0", "fac_warp.3.0", "fac_deblur.3.0")
+            nn.init.xavier_uniform_(module.weight, 0.1 if quiet else 1.0, generator=random)
+            nn.init.zeros_(module.bias)
+    taps = config.fac_kernel**2
+    for name in ("fac_warp.3.0", "fac_deblur.3.0"):
+        nn.init.ones_(network.get_submodule(name).bias[taps // 2 :: taps])
     probe = torch.rand(1, 2, 3, 32, 32)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
@@ -187,10 +194,3 @@ def test_trains_through_time() -> None:
     assert blurry.grad is not None
     # The frame before is an input of the step; the one before that is felt through the state only.
     assert (blurry.grad[:, 0] != 0).any()
-
-
-@torch.no_grad()
-def test_starts_near_the_identity() -> None:
-    network, frames = STFAN(THIN), torch.rand(1, 3, 3, 32, 32)
-    initialize(network, torch.Generator().manual_seed(1))
-    assert 0 < (network(frames) - frames).std() < 0.01

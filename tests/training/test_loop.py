@@ -267,6 +267,15 @@ def test_rate_rises_then_falls() -> None:
     assert learning_rate(recipe, 1) == pytest.approx(0.02)
 
 
+def test_rate_falls_when_nothing_is_taught_any_more() -> None:
+    recipe = replace(TINY, peak_rate=2.0, warmup=0.1, flow_share=0.4, taught_rate=10.0)
+    even = replace(recipe, taught_rate=1.0)
+    for share, factor in ((0.05, 10), (0.57, 10), (0.59, 1), (1, 1)):
+        assert learning_rate(recipe, share) == pytest.approx(factor * learning_rate(even, share))
+    joint = replace(recipe, joint=True)
+    assert learning_rate(joint, 0.05) == learning_rate(even, 0.05)
+
+
 def test_budget_is_minutes_or_steps() -> None:
     assert Budget(minutes=2).share(step=7, seconds=30) == pytest.approx(0.25)
     assert Budget(steps=10).share(step=7, seconds=1e9) == pytest.approx(0.7)

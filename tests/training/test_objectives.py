@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from vsrcli.networks.spec import Maps
 from vsrcli.networks.spmc import SPMC
 from vsrcli.networks.stdan import STDAN
+from vsrcli.networks.stfan import STFAN, STFANState
 from vsrcli.networks.tga import TGA
 from vsrcli.ops.warp import warp
 from vsrcli.ops.ycbcr import rgb_to_luma
@@ -65,7 +66,8 @@ def luma_codes(pictures: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(
     "name, share",
-    [("tga", 0.5), ("fstrn", 0.5), ("stfan", 0.5)]
+    [("tga", 0.5), ("fstrn", 0.5)]
+    + [("stfan", share) for share in (0.05, 0.2, 0.8)]
     + [("spmc", share) for share in (0.05, 0.2, 0.5, 0.8)]
     + [("stdan", share) for share in (0.05, 0.2, 0.65, 0.8)],
 )
@@ -255,7 +257,7 @@ def unlike(picture: Tensor, target: Tensor, flow: Tensor) -> float:
 def test_spmc_knows_the_flow(moving: TrainingSet, stage: float) -> None:
     objective = objective_of(replace(TINY["spmc"], batch=8), moving)
     pair = objective.batch(torch.Generator().manual_seed(3), stage)
-    luma, flows = pair.given, pair.wanted if stage < 0.1 else pair.flows
+    luma, flows = pair.given, pair.wanted if stage < 0.1 else pair.motion
     assert flows is not None
     assert luma.shape == (8, 3, 1, 16, 16)
     assert flows.shape == (8, 3, 2, 16, 16)
@@ -291,6 +293,73 @@ def test_some_samples_of_spmc_are_carried_along_the_true_flow(moving: TrainingSe
     assert joint == pytest.approx(found + 0.03 * 3)
 
 
+STFAN_STAGES = [
+    (0.05, {"kconv1_1", "kconv2_1", "kconv3_1"}),
+    (0.2, {"conv1_1", "conv2_1", "conv3_1", "fac_deblur", "upconv2_u", "upconv1_u"}),
+]
+
+
+@pytest.mark.parametrize("share, learns", STFAN_STAGES, ids=["sight", "filters"])
+def test_stages_of_stfan(moving: TrainingSet, share: float, learns: set[str]) -> None:
+    training = Training(TINY["stfan"], CPU)
+    take_step(training, objective_of(TINY["stfan"], moving), share)
+    learnt = {
+        name.split(".")[0]
+        for name, value in training.network.named_parameters()
+        if value.grad is not None and value.grad.any()
+    }
+    residual = {name for name in learnt if name.endswith(("_2", "_3"))}
+    assert learnt - residual == learns
+    assert all(name.startswith("kconv") for name in residual)
+
+
+def test_last_stage_of_stfan_trains_everything(moving: TrainingSet) -> None:
+    training = Training(replace(TINY["stfan"], peak_rate=1e-2), CPU)
+    for _ in range(4):  # what begins at zero lets gradients through afterwards
+        take_step(training, objective_of(TINY["stfan"], moving), 0.9)
+    silent = [n for n, p in training.network.named_parameters() if not p.grad.any()]
+    assert silent == []
+
+
+class Seeing(STFAN):
+    """It sees a smear of 1 everywhere, and is as wrong as the smear that its filters get."""
+
+    def look(self, frame: Tensor, before: Tensor, restored: Tensor) -> Tensor:
+        return frame.new_ones(len(frame), 8, 1, 1)
+
+    def step(
+        self,
+        frame: Tensor,
+        encoded: Tensor,
+        state: STFANState | None,
+        seen: Tensor | None = None,
+    ) -> tuple[Tensor, STFANState]:
+        assert seen is not None
+        made = seen[:, :1].expand_as(frame)
+        return made, STFANState(frame, made, encoded)
+
+
+def test_some_samples_of_stfan_are_told_the_smear(moving: TrainingSet) -> None:
+    network = Seeing(TINY["stfan"].network)
+    smears = torch.full((1000, 2, 5), 4.0)
+    # What blur changed is half of what makes an error of the smear count in full.
+    pair = Pair(torch.full((1000, 2, 3, 4, 4), 3 / 255), torch.zeros(1000, 2, 3, 4, 4), smears)
+    objective = objective_of(replace(TINY["stfan"], charbonnier=0.0), moving)
+    torch.manual_seed(0)
+    # Six in ten samples are wrong by 4, the others by 1; all see a smear that is wrong by 3.
+    found = objective.loss(network, pair, 0.8).item()
+    assert found == pytest.approx(0.6 * 4 + 0.4 * 1 + 0.1 * 0.5 * 3, abs=0.15)
+    assert objective.loss(network, pair, 0.05).item() == pytest.approx(0.5 * 3)
+
+
+def test_stfan_sees_clips_of_unknown_motion_in_the_end(moving: TrainingSet) -> None:
+    objective = objective_of(TINY["stfan"], moving)
+    random = torch.Generator().manual_seed(1)
+    for share, least, most in ((0.05, 30, 30), (0.2, 30, 30), (0.9, 10, 28)):
+        known = sum(objective.batch(random, share).motion is not None for _ in range(30))
+        assert least <= known <= most
+
+
 def test_cameras_of_the_first_stage_are_as_slow_as_the_recipe_says(moving: TrainingSet) -> None:
     speeds = []
     for share in (0.0, 1.0):
@@ -316,7 +385,7 @@ def test_flow_is_taught_for_as_long_as_the_recipe_says(
     assert learnt == learning
 
 
-@pytest.mark.parametrize("name", ["spmc", "stdan"])
+@pytest.mark.parametrize("name", ["spmc", "stdan", "stfan"])
 def test_joint_training_has_no_stages(moving: TrainingSet, name: str) -> None:
     recipe = replace(TINY[name], joint=True)
     objective = objective_of(recipe, moving)

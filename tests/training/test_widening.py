@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from vsrcli.errors import UsageError
-from vsrcli.networks import stdan_initialization, stfan
+from vsrcli.networks import stdan_initialization, stfan_initialization
 from vsrcli.networks.stdan import STDAN, STDANConfig
 from vsrcli.networks.stfan import STFAN, STFANConfig
 from vsrcli.networks.tga import TGA, TGAConfig, initialize
@@ -95,7 +95,7 @@ def narrow() -> STFAN:
 @torch.no_grad()
 def test_widened_stfan_computes_the_same(narrow: STFAN) -> None:
     large = STFAN(STFANConfig(channels=(5, 8, 7), fac_kernel=3))
-    stfan.initialize(large, torch.Generator().manual_seed(2))
+    stfan_initialization.initialize(large, torch.Generator().manual_seed(2))
     assert widen(narrow, large)
     frames = torch.rand(2, 3, 3, 16, 20)
     expected = narrow(frames)

@@ -84,13 +84,18 @@ def train(
     ] = None,
     flow_share: Annotated[
         float | None,
-        option(_RECIPE, "SPMC: share of the time for the flow alone, at first.", min=0, max=1),
+        option(
+            _RECIPE,
+            "SPMC and STFAN: share of the time for the motion alone, at first.",
+            min=0,
+            max=1,
+        ),
     ] = None,
     joint: Annotated[
         bool | None,
         option(
             _RECIPE,
-            "SPMC and STDAN: all parts together from the start, or in stages; for --start.",
+            "SPMC, STDAN, STFAN: all parts together from the start, or in stages; for --start.",
         ),
     ] = None,
     loss: Annotated[str | None, option(_RECIPE, "charbonnier, l1, mse or huber.")] = None,

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vsrcli.networks import fstrn, spmc, stdan_initialization, stfan, tga
+from vsrcli.networks import fstrn, spmc, stdan_initialization, stfan_initialization, tga
 from vsrcli.networks.basicvsr import BasicVSR, BasicVSRConfig
 from vsrcli.networks.basicvsr_inference import BasicVSRInference
 from vsrcli.networks.fstrn import FSTRN, FSTRNConfig
@@ -49,7 +49,7 @@ ARCHITECTURES = {
     "fstrn": Architecture(FSTRNConfig, FSTRN, FSTRNInference, fstrn.initialize),
     "spmc": Architecture(SPMCConfig, SPMC, SPMCInference, spmc.initialize),
     "stdan": Architecture(STDANConfig, STDAN, STDANInference, stdan_initialization.initialize),
-    "stfan": Architecture(STFANConfig, STFAN, STFANInference, stfan.initialize),
+    "stfan": Architecture(STFANConfig, STFAN, STFANInference, stfan_initialization.initialize),
     "basicvsr": Architecture(BasicVSRConfig, BasicVSR, BasicVSRInference, None),
 }
 

@@ -148,15 +148,25 @@ class STFAN(nn.Module):
         """(N, 3, H, W) -> (N, c, h, w): the frame's own features."""
         return self._encoder("conv", frames)
 
+    def look(self, frame: Tensor, before: Tensor, restored: Tensor) -> Tensor:
+        """A frame, the one before it and that restored, (B, 3, H, W) each; at the beginning three
+        times the same -> (B, c, h, w): what filters are made from."""
+        return self._encoder("kconv", torch.cat((frame, before, restored), 1))
+
     def step(
-        self, frame: Tensor, encoded: Tensor, state: STFANState | None
+        self,
+        frame: Tensor,
+        encoded: Tensor,
+        state: STFANState | None,
+        seen: Tensor | None = None,
     ) -> tuple[Tensor, STFANState]:
         """A frame (B, 3, H, W), its `encode`, and the state after the frame before (None at the
-        beginning) -> the restored frame, float32, not clamped, and the new state."""
+        beginning) -> the restored frame, float32, not clamped, and the new state. `seen` takes the
+        place of what `look` makes of the pictures."""
         if state is None:
             state = STFANState(frame, frame, torch.cat((encoded, encoded), 1).float())
         align, deblur = self._filter_layers()
-        hidden = self._encoder("kconv", torch.cat((frame, state.frame, state.restored), 1))
+        hidden = self.look(frame, state.frame, state.restored) if seen is None else seen
         history = self.fea(self._cast(state.feature))
         aligned, read = filter_adaptively(history, self.fac_warp[:3](hidden), align, SLOPE)
         assert read is not None
@@ -213,22 +223,3 @@ def bgr_to_rgb(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name in ("img_prd.0.weight", "img_prd.0.bias"):
         flipped[name] = state[name].flip(0)
     return flipped
-
-
-def initialize(network: STFAN, generator: torch.Generator) -> None:
-    """Random parameters to begin a training with: the authors' Xavier-uniform weights, but with a
-    tenth of it in the last layer, so that the untrained network hands on its frames nearly as they
-    are, and the state it feeds back makes sense from the first step on; and with a tenth in the
-    layers that emit filters, beside a one in each filter's middle, so that features pass them
-    nearly unchanged instead of being mixed at random at every pixel."""
-    for name, module in network.named_modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-            quiet = name in ("img_prd.0", "fac_warp.3.0", "fac_deblur.3.0")
-            nn.init.xavier_uniform_(module.weight, 0.1 if quiet else 1.0, generator=generator)
-            assert module.bias is not None
-            nn.init.zeros_(module.bias)
-    taps = network.config.fac_kernel**2
-    for filters in (network.fac_warp, network.fac_deblur):
-        bias = filters.get_submodule("3.0").bias
-        assert isinstance(bias, Tensor)
-        nn.init.ones_(bias[taps // 2 :: taps])

@@ -57,19 +57,32 @@ class BlurSource:
         if len(which):
             pictures = layer(self.data, len(which), region, generator)
             layers.append(Moving(which, pictures, Motion.draw(len(which), self.size, generator)))
-        low, high = _EXPOSURE
-        exposure = low + (high - low) * torch.rand(count, 1, generator=generator)
-        times = torch.arange(self.frames) - (self.frames - 1) / 2
-        blurred, sharp = exposed(layers, times, exposure, self.size)
-        sigma = _LARGEST_NOISE * torch.rand(count, 1, 1, 1, 1, generator=generator)
-        # Many numbers, so drawn where they are needed.
-        seed = int(torch.randint(2**62, (), generator=generator))
-        there = torch.Generator(blurred.device).manual_seed(seed)
-        noise = torch.randn(blurred.shape, generator=there, device=blurred.device)
-        noisy = blurred + sigma.to(blurred.device) * noise
-        blurred = to_eight_bits(noisy)
-        pairs = varied(torch.stack((blurred, sharp), 1), generator)
+        exposure = exposures(count, generator)
+        blurred, sharp = exposed(layers, frame_times(self.frames), exposure, self.size)
+        pairs = varied(torch.stack((photographed(blurred, generator), sharp), 1), generator)
         return pairs[:, 0], pairs[:, 1]
+
+
+def frame_times(frames: int) -> Tensor:
+    """(T,): when the frames of a clip are exposed, in frames from its middle."""
+    return torch.arange(frames) - (frames - 1) / 2
+
+
+def exposures(count: int, generator: torch.Generator) -> Tensor:
+    """(count, 1): for how long, in frames."""
+    low, high = _EXPOSURE
+    return low + (high - low) * torch.rand(count, 1, generator=generator)
+
+
+def photographed(clips: Tensor, generator: torch.Generator) -> Tensor:
+    """Clips (N, T, 3, H, W) in [0, 1] with noise, each with its own strength, and rounded to 8
+    bits."""
+    sigma = _LARGEST_NOISE * torch.rand(len(clips), 1, 1, 1, 1, generator=generator)
+    # Many numbers, so drawn where they are needed.
+    seed = int(torch.randint(2**62, (), generator=generator))
+    there = torch.Generator(clips.device).manual_seed(seed)
+    noise = torch.randn(clips.shape, generator=there, device=clips.device)
+    return to_eight_bits(clips + sigma.to(clips.device) * noise)
 
 
 @dataclass(frozen=True)
@@ -119,10 +132,14 @@ class Motion:
         level = torch.zeros_like(x)
         return homographies(zoom.exp(), angle, x, y, level, level)
 
+    def shifts(self, times: Tensor) -> Tensor:
+        """Times (N, T), in frames -> how far right and down, in pixels, (N, T, 2)."""
+        return self._positions(times)[..., :2]
+
     def travel(self, times: Tensor, exposure: Tensor) -> float:
         """The longest way, in pixels, during exposures (N, 1) about times (T,)."""
-        way = self._positions(times + exposure / 2) - self._positions(times - exposure / 2)
-        return float(way[..., :2].norm(dim=-1).max())
+        way = self.shifts(times + exposure / 2) - self.shifts(times - exposure / 2)
+        return float(way.norm(dim=-1).max())
 
     def _positions(self, times: Tensor) -> Tensor:
         """(N, T) -> (N, T, 4)"""

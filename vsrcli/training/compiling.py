@@ -15,7 +15,7 @@ _PARTS = {
     # Its forward, hundreds of small loops, takes the compiler too long.
     "stdan": (),
     # One frame at a time: a clip would be unrolled.
-    "stfan": ("encode", "step"),
+    "stfan": ("encode", "look", "step"),
 }
 """What is compiled of each network, of what a training calls."""
 

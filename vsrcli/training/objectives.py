@@ -16,7 +16,8 @@ from vsrcli.degradation.real import real_batch
 from vsrcli.networks.fstrn import FSTRN
 from vsrcli.networks.spmc import SPMC
 from vsrcli.networks.stdan import STDAN
-from vsrcli.networks.stfan import STFAN
+from vsrcli.networks.stfan import STFAN, STFANState
+from vsrcli.networks.stfan_initialization import SMEAR, restored_alike
 from vsrcli.networks.tga import RADIUS, TGA
 from vsrcli.ops.ycbcr import rgb_to_luma
 from vsrcli.training.blur import BlurSource
@@ -25,6 +26,7 @@ from vsrcli.training.data.cut import FRAMES
 from vsrcli.training.data.shard import TrainingSet
 from vsrcli.training.losses import difference, flow_error
 from vsrcli.training.recipes import Recipe
+from vsrcli.training.shake import ShakeSource
 from vsrcli.training.synthesis import ClipSource
 
 _FUSION_ONLY = 0.28
@@ -34,10 +36,12 @@ _SPACE_ONLY, _TIME_ONLY = 0.55, 0.62
 _LENGTHS = (3, 5, 7)
 """Frames of STDAN's clips in the third stage: of short ones, which cost less, there can be more."""
 _KNOWN_MOTION, _TOLD = 0.7, 0.6
-"""Share of the batches in SPMC's later stages whose motion is known, and of the samples in these
-that are carried along it instead of along the estimated flow."""
-_FLOW_WEIGHT = 0.03
-"""Of the flow's error in SPMC's third stage."""
+"""Share of the batches in the later stages of SPMC and STFAN whose motion is known, and of the
+samples in these for which it takes the place of the estimated one."""
+_FLOW_WEIGHT, _SMEAR_WEIGHT = 0.03, 0.1
+"""Of the estimates' errors in SPMC's third stage and STFAN's second one."""
+_SEEN_CHANGE = 6 / 255
+"""Root mean square of what blur changes in a frame that fully counts in errors of smears."""
 
 
 class Pair(NamedTuple):
@@ -47,13 +51,14 @@ class Pair(NamedTuple):
     """What the network gets."""
     wanted: Tensor
     """What it should make of it."""
-    flows: Tensor | None = None
-    """SPMC's true flows, where they are known and not themselves what is wanted."""
+    motion: Tensor | None = None
+    """SPMC's true flows, where they are known and not themselves what is wanted; or STFAN's true
+    smears (B, T, SMEAR), where they are known."""
 
     def to(self, device: torch.device) -> Pair:
         """The batch on `device`."""
-        flows = None if self.flows is None else self.flows.to(device)
-        return Pair(self.given.to(device), self.wanted.to(device), flows)
+        motion = None if self.motion is None else self.motion.to(device)
+        return Pair(self.given.to(device), self.wanted.to(device), motion)
 
 
 class Objective(Protocol):
@@ -148,14 +153,14 @@ class FlowThenFusion:
         estimated = network.estimate_flows(pair.given)
         if part < flow_ends:
             return flow_error(_neighbors(estimated), _neighbors(pair.wanted))
-        if pair.flows is None:
+        if pair.motion is None:
             return self._fusion_loss(network.steps(pair.given, estimated).float(), pair.wanted)
         told = (torch.rand(len(estimated)) < _TOLD).to(estimated.device)[:, None, None, None, None]
-        flows = torch.where(told, pair.flows, estimated)
+        flows = torch.where(told, pair.motion, estimated)
         loss = self._fusion_loss(network.steps(pair.given, flows).float(), pair.wanted)
         if part < fusion_ends:
             return loss
-        return loss + _FLOW_WEIGHT * flow_error(_neighbors(estimated), _neighbors(pair.flows))
+        return loss + _FLOW_WEIGHT * flow_error(_neighbors(estimated), _neighbors(pair.motion))
 
     def _fusion_loss(self, estimates: Tensor, wanted: Tensor) -> Tensor:
         """The later a step, the more it counts: weights rise from 0.5 to 1."""
@@ -217,19 +222,90 @@ def _feature_error(network: STDAN, frames: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Deblurring:
-    """STFAN: every frame of a blurred clip. Its authors cut the gradient from frame to frame; here
-    it goes through the whole clip, which is short."""
+    """STFAN: every frame of a blurred clip, after a stage that teaches it to see how frames are
+    smeared, and one for filters that know it. Its authors cut the gradient from frame to frame;
+    here it goes through the whole clip, which is short.
+
+    From pictures alone its filters learn to be the same everywhere, as nothing tells them what they
+    are made from: at first that says nothing of the blur, and only disturbs. So some of what they
+    are made from, the first channels of what it sees, is taught to describe the smear; and for some
+    samples the truth takes its place, as with SPMC's flow.
+    """
 
     recipe: Recipe
     data: TrainingSet
 
     def batch(self, generator: torch.Generator, share: float) -> Pair:
+        """Clips of known smears; in the last stage others too, in which cameras turn and things
+        move by themselves."""
         patch, count = self.recipe.sizes(share)
+        known = float(torch.rand((), generator=generator)) < _KNOWN_MOTION
+        if known or self.recipe.part(share) < self.recipe.taught_until:
+            shaken = ShakeSource(self.data, patch, self.recipe.frames).batch(count, generator)
+            return Pair(*shaken)
         return Pair(*BlurSource(self.data, patch, self.recipe.frames).batch(count, generator))
 
     def loss(self, network: STFAN, pair: Pair, share: float) -> Tensor:
-        restored = network(pair.given).float()
-        return _difference(restored, pair.wanted, self.recipe)
+        if pair.motion is None:
+            return _difference(network(pair.given).float(), pair.wanted, self.recipe)
+        part = self.recipe.part(share)
+        if part < self.recipe.flow_share:
+            before = torch.cat((pair.given[:, :1], pair.given[:, :-1]), 1).flatten(0, 1)
+            seen = network.look(pair.given.flatten(0, 1), before, before)
+            return _smear_error(seen.unflatten(0, pair.given.shape[:2]), pair)
+        if part < self.recipe.taught_until:
+            given, wanted, smears = (
+                x.flatten(0, 1) for x in (pair.given, pair.wanted, pair.motion)
+            )
+            mixed = torch.where(_told(smears), smears, _seen_somewhere(network, given))
+            restored = restored_alike(network, given, mixed)
+            return _difference(restored.float(), wanted, self.recipe)
+        restored, seen = _restored_with(network, pair.given, pair.motion)
+        error = _smear_error(seen, pair)
+        return _difference(restored, pair.wanted, self.recipe) + _SMEAR_WEIGHT * error
+
+
+def _restored_with(network: STFAN, frames: Tensor, smears: Tensor) -> tuple[Tensor, Tensor]:
+    """Clips (B, T, 3, H, W) and their smears (B, T, SMEAR) -> the clips restored, some of them with
+    their smears told; and what the network saw itself, (B, T, c, h, w)."""
+    told = _told(smears)[:, :, None, None]
+    encoded = network.encode(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+    restored, seen = [], []
+    state: STFANState | None = None
+    for frame, code, smear in zip(
+        frames.unbind(1), encoded.unbind(1), smears.unbind(1), strict=True
+    ):
+        before, after = (frame, frame) if state is None else (state.frame, state.restored)
+        own = network.look(frame, before, after)
+        smear_seen, rest = own.split((SMEAR, own.shape[1] - SMEAR), 1)
+        mixed = torch.where(told, smear[:, :, None, None].to(own.dtype), smear_seen)
+        made, state = network.step(frame, code, state, torch.cat((mixed, rest), 1))
+        restored.append(made)
+        seen.append(own)
+    return torch.stack(restored, 1), torch.stack(seen, 1)
+
+
+def _told(smears: Tensor) -> Tensor:
+    """(N, 1): which of N samples are told."""
+    return (torch.rand(len(smears), 1) < _TOLD).to(smears.device)
+
+
+@torch.no_grad()
+def _seen_somewhere(network: STFAN, frames: Tensor) -> Tensor:
+    """Frames (N, 3, H, W) -> the smears that the network sees at one place of each, (N, SMEAR):
+    filters that trust what is seen do harm where that is wrong, so they must know how wrong."""
+    seen = network.look(frames, frames, frames)[:, :SMEAR].flatten(2)
+    places = torch.randint(seen.shape[2], (len(seen), 1, 1)).to(seen.device)
+    return seen.gather(2, places.expand(-1, SMEAR, 1))[:, :, 0].float()
+
+
+def _smear_error(seen: Tensor, pair: Pair) -> Tensor:
+    """How wrong the first channels of `seen` (B, T, c, h, w) are about the smears; what blur hardly
+    changes counts less, since there it can't be seen."""
+    assert pair.motion is not None
+    change = (pair.given - pair.wanted).square().mean((2, 3, 4)).sqrt()
+    error = (seen[:, :, :SMEAR].float() - pair.motion[..., None, None]).abs().mean((2, 3, 4))
+    return (error * (change / _SEEN_CHANGE).clamp(max=1)).mean()
 
 
 def objective_of(recipe: Recipe, data: TrainingSet) -> Objective:

@@ -34,6 +34,10 @@ DEGRADATIONS: dict[Degradation, str] = {
 """How the network's input is made, in the words that the weights' header keeps."""
 
 
+_FILTERS_ONLY = 0.3
+"""Share of what STFAN's first stage leaves of the budget, for the second one."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """A part of a training before the last, on samples of its own size."""
@@ -75,10 +79,14 @@ class Recipe:
     slow_share: float = SLOW_SHARE
     """Share of the photographs that move slowly. What other frames bring is learnt from them."""
     flow_share: float = 0.1
-    """Share of the budget that SPMC's first stage takes, the flow alone."""
+    """Share of the budget that the first stage of SPMC, the flow alone, and of STFAN, the smear
+    alone, takes."""
+    taught_rate: float = 1.0
+    """Learning rate of STFAN's first two stages, in those of the last: what is taught there can be
+    learnt fast, and would be undone by such steps of everything."""
     joint: bool = False
-    """Whether SPMC and STDAN train all their parts together from the start, as they do at the end:
-    to go on from weights."""
+    """Whether SPMC, STDAN and STFAN train all their parts together from the start, as they do at
+    the end: to go on from weights."""
     average_decay: float = 0.998
     """Per step, of the moving average of the weights that is kept in the end."""
     clip_norm: float = 1.0
@@ -89,6 +97,11 @@ class Recipe:
     def part(self, share: float) -> float:
         """How far the network's own stages are when `share` of the budget is spent."""
         return 1.0 if self.joint else share
+
+    @property
+    def taught_until(self) -> float:
+        """Share of the budget at which STFAN's first two stages end."""
+        return self.flow_share + _FILTERS_ONLY * (1 - self.flow_share)
 
     def sizes(self, share: float) -> tuple[int, int]:
         """Patch and batch when `share` of the budget is spent."""
@@ -133,16 +146,20 @@ def _spmc(scale: int, patch: int, small: int) -> Recipe:
     )
 
 
-def _stfan(name: str, network: STFANConfig, peak_rate: float) -> Recipe:
+def _stfan(name: str, network: STFANConfig, peak_rate: float, joint: bool) -> Recipe:
     return Recipe(
         name,
         network,
         "blur",
         scale=1,
         frames=4,
-        patch=80,
-        batch=1,
+        patch=64,
+        batch=2,
+        # Adam learnt to see smears several times slower, and hardly to use them.
+        optimizer="muon",
         peak_rate=peak_rate,
+        taught_rate=20.0,
+        joint=joint,
         moved_share=1.0,
     )
 
@@ -202,9 +219,9 @@ RECIPES = {
         _spmc(4, 32, 16),
         _STDAN_LITE,
         _STDAN,
-        _stfan("stfan-lite", STFAN_LITE, peak_rate=5e-4),
+        _stfan("stfan-lite", STFAN_LITE, peak_rate=5e-5, joint=False),
         # Begun at stfan-lite.
-        _stfan("stfan", STFANConfig(), peak_rate=_WIDENED_RATE),
+        _stfan("stfan", STFANConfig(), peak_rate=2e-5, joint=True),
         _real(_TGA_LITE),
         _real(_TGA),
         _real(_FSTRN),

@@ -198,8 +198,11 @@ def _check(recipe: Recipe, network: Network) -> None:
 
 
 def learning_rate(recipe: Recipe, share: float) -> float:
-    """The rate when `share` of the budget is spent: a linear rise, then a cosine."""
+    """The rate when `share` of the budget is spent: a linear rise, then a cosine; while something
+    is taught, a multiple of it."""
+    taught = recipe.part(share) < recipe.taught_until
+    peak = recipe.peak_rate * (recipe.taught_rate if taught else 1)
     if share < recipe.warmup:
-        return recipe.peak_rate * max(share / recipe.warmup, _LEAST_RATE)
+        return peak * max(share / recipe.warmup, _LEAST_RATE)
     turn = (share - recipe.warmup) / (1 - recipe.warmup)
-    return recipe.peak_rate * max(0.5 * (1 + math.cos(math.pi * turn)), _LEAST_RATE)
+    return peak * max(0.5 * (1 + math.cos(math.pi * turn)), _LEAST_RATE)
