@@ -39,7 +39,7 @@ _KNOWN_MOTION, _TOLD = 0.7, 0.6
 """Share of the batches in the later stages of SPMC and STFAN whose motion is known, and of the
 samples in these for which it takes the place of the estimated one."""
 _FLOW_WEIGHT, _SMEAR_WEIGHT = 0.03, 0.1
-"""Of the estimates' errors in SPMC's third stage and STFAN's second one."""
+"""Of the estimates' errors in the last stages of SPMC and STFAN."""
 _SEEN_CHANGE = 6 / 255
 """Root mean square of what blur changes in a frame that fully counts in errors of smears."""
 
@@ -155,8 +155,7 @@ class FlowThenFusion:
             return flow_error(_neighbors(estimated), _neighbors(pair.wanted))
         if pair.motion is None:
             return self._fusion_loss(network.steps(pair.given, estimated).float(), pair.wanted)
-        told = (torch.rand(len(estimated)) < _TOLD).to(estimated.device)[:, None, None, None, None]
-        flows = torch.where(told, pair.motion, estimated)
+        flows = torch.where(_told(estimated), pair.motion, estimated)
         loss = self._fusion_loss(network.steps(pair.given, flows).float(), pair.wanted)
         if part < fusion_ends:
             return loss
@@ -268,26 +267,21 @@ class Deblurring:
 def _restored_with(network: STFAN, frames: Tensor, smears: Tensor) -> tuple[Tensor, Tensor]:
     """Clips (B, T, 3, H, W) and their smears (B, T, SMEAR) -> the clips restored, some of them with
     their smears told; and what the network saw itself, (B, T, c, h, w)."""
-    told = _told(smears)[:, :, None, None]
+    told = _told(frames[:, 0])
     encoded = network.encode(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
     restored, seen = [], []
     state: STFANState | None = None
     for frame, code, smear in zip(
         frames.unbind(1), encoded.unbind(1), smears.unbind(1), strict=True
     ):
-        before, after = (frame, frame) if state is None else (state.frame, state.restored)
-        own = network.look(frame, before, after)
+        before = (frame, frame) if state is None else (state.frame, state.restored)
+        own = network.look(frame, *before)
         smear_seen, rest = own.split((SMEAR, own.shape[1] - SMEAR), 1)
         mixed = torch.where(told, smear[:, :, None, None].to(own.dtype), smear_seen)
         made, state = network.step(frame, code, state, torch.cat((mixed, rest), 1))
         restored.append(made)
         seen.append(own)
     return torch.stack(restored, 1), torch.stack(seen, 1)
-
-
-def _told(smears: Tensor) -> Tensor:
-    """(N, 1): which of N samples are told."""
-    return (torch.rand(len(smears), 1) < _TOLD).to(smears.device)
 
 
 @torch.no_grad()
@@ -352,6 +346,12 @@ def _shrunk(truth: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor
             return real_batch(truth, recipe.scale, generator)
         case kernel:
             return degrade(truth, kernel, recipe.scale)
+
+
+def _told(samples: Tensor) -> Tensor:
+    """Which of the samples (N, ...) are told their true motion: (N, 1, ...)."""
+    told = torch.rand(len(samples)) < _TOLD
+    return told.to(samples.device).view(-1, *[1] * (samples.dim() - 1))
 
 
 def _difference(restored: Tensor, wanted: Tensor, recipe: Recipe) -> Tensor:
