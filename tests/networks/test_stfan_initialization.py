@@ -8,7 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsrcli.networks.stfan import STFAN, STFANConfig
-from vsrcli.networks.stfan_initialization import SMEAR, initialize, restored_alike
+from vsrcli.networks.stfan_initialization import (
+    SMEAR,
+    initialize,
+    restored_alike,
+    restored_alone,
+)
 
 THIN = STFANConfig(channels=(4, 6, 8))
 
@@ -47,6 +52,20 @@ def test_starts_linear(network: STFAN) -> None:
     inside = (..., slice(8, -8), slice(8, -8))
     assert alone.std() > 0.01
     torch.testing.assert_close(change[inside], alone[inside], atol=1e-4, rtol=1e-3)
+
+
+@torch.no_grad()
+def test_filters_may_differ_from_place_to_place(network: STFAN) -> None:
+    frames = F.interpolate(torch.rand(2, 3, 12, 12), scale_factor=4, mode="bilinear")
+    seen = torch.randn(2, THIN.channels[-1], 12, 12)
+    network.get_submodule("fac_deblur.3.0").weight.mul_(20)
+    whole, _ = network.step(frames, network.encode(frames), None, seen)
+    change, alone = whole - frames, restored_alone(network, frames, seen) - frames
+    inside = (..., slice(8, -8), slice(8, -8))
+    assert alone.std() > 0.01
+    torch.testing.assert_close(change[inside], alone[inside], atol=1e-4, rtol=1e-3)
+    same = restored_alike(network, frames, seen[:, :SMEAR, 6, 6]) - frames
+    assert (same - alone).std() > 0.3 * alone.std()
 
 
 @torch.no_grad()

@@ -37,7 +37,7 @@ TINY = {
         "blur",
         scale=1,
         frames=3,
-        patch=16,
+        patch=24,
         batch=2,
     ),
 }

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vsrcli.networks.stfan import SLOPE, STFAN, Residual
+from vsrcli.ops.fac import fac
 
 SMEAR = 5
 """Channels of what the network sees that filters are made from at first."""
@@ -105,15 +106,27 @@ def restored_alike(network: STFAN, frames: Tensor, smears: Tensor) -> Tensor:
     """Frames (N, 3, H, W), each smeared alike everywhere as `smears` (N, SMEAR) say -> what the
     network makes of each by itself as long as it is as it began: its linear layers alone, at a
     twentieth of the cost."""
+    seen = smears.new_zeros(len(smears), network.config.channels[-1], 1, 1)
+    seen[:, :SMEAR, 0, 0] = smears
+    return restored_alone(network, frames, seen)
+
+
+def restored_alone(network: STFAN, frames: Tensor, seen: Tensor) -> Tensor:
+    """The same with filters made from what is seen, (N, c, h, w), or (N, c, 1, 1) if that is the
+    same everywhere."""
     x = frames
     for level in (1, 2, 3):
         x = F.conv2d(x, _layer(network, f"conv{level}_1.0").weight, None, min(level, 2), 1)
-    hidden = smears.new_zeros(len(smears), 2 * x.shape[1], 1, 1)
-    hidden[:, :SMEAR, 0, 0] = smears
-    size = network.config.fac_kernel
-    filters = network.fac_deblur(hidden).view(-1, 1, size, size)
-    padded = F.pad(x, (size // 2,) * 4, mode="replicate")
-    x = F.conv2d(padded.flatten(0, 1)[None], filters, groups=len(filters)).view_as(x)
+    filters = network.fac_deblur(torch.cat((seen, torch.zeros_like(seen)), 1))
+    x = _filtered_alike(x, filters) if filters.shape[-2:] == (1, 1) else fac(x, filters)
     x = F.conv_transpose2d(x, _layer(network, "upconv2_u.0").weight[: x.shape[1]], None, 2, 1)
     x = F.conv_transpose2d(x, _layer(network, "upconv1_u.0").weight[:, :3], None, 2, 1)
     return frames - x
+
+
+def _filtered_alike(x: Tensor, filters: Tensor) -> Tensor:
+    """`fac` with the same filters (N, C*K*K, 1, 1) everywhere."""
+    size = round((filters.shape[1] / x.shape[1]) ** 0.5)
+    padded = F.pad(x, (size // 2,) * 4, mode="replicate")
+    kernels = filters.view(-1, 1, size, size)
+    return F.conv2d(padded.flatten(0, 1)[None], kernels, groups=len(kernels)).view_as(x)

@@ -17,7 +17,7 @@ from vsrcli.networks.fstrn import FSTRN
 from vsrcli.networks.spmc import SPMC
 from vsrcli.networks.stdan import STDAN
 from vsrcli.networks.stfan import STFAN, STFANState
-from vsrcli.networks.stfan_initialization import SMEAR, restored_alike
+from vsrcli.networks.stfan_initialization import SMEAR, restored_alike, restored_alone
 from vsrcli.networks.tga import RADIUS, TGA
 from vsrcli.ops.ycbcr import rgb_to_luma
 from vsrcli.training.blur import BlurSource
@@ -35,11 +35,17 @@ _SPACE_ONLY, _TIME_ONLY = 0.55, 0.62
 """Shares of the budget at which STDAN's first and second stage end."""
 _LENGTHS = (3, 5, 7)
 """Frames of STDAN's clips in the third stage: of short ones, which cost less, there can be more."""
-_KNOWN_MOTION, _TOLD = 0.7, 0.6
-"""Share of the batches in the later stages of SPMC and STFAN whose motion is known, and of the
-samples in these for which it takes the place of the estimated one."""
-_FLOW_WEIGHT, _SMEAR_WEIGHT = 0.03, 0.1
+_KNOWN_MOTION = 0.7
+"""Share of the batches in the last stages of SPMC and STFAN whose motion is known."""
+_TOLD, _TOLD_LATER = 0.6, 0.15
+"""Share of the samples of known motion for which it takes the place of the estimated one; and that
+in STFAN's third and last stage, for which it has learnt to see."""
+_FLOW_WEIGHT, _SMEAR_WEIGHT = 0.03, 0.003
 """Of the estimates' errors in the last stages of SPMC and STFAN."""
+_FRAMES_ALONE = 0.8
+"""Share of the budget at which STFAN's third stage ends."""
+_BORDER = 8
+"""Pixels at the border of a patch that do not count in STFAN's second and third stage."""
 _SEEN_CHANGE = 6 / 255
 """Root mean square of what blur changes in a frame that fully counts in errors of smears."""
 
@@ -221,9 +227,10 @@ def _feature_error(network: STDAN, frames: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Deblurring:
-    """STFAN: every frame of a blurred clip, after a stage that teaches it to see how frames are
-    smeared, and one for filters that know it. Its authors cut the gradient from frame to frame;
-    here it goes through the whole clip, which is short.
+    """STFAN: every frame of a blurred clip, after three stages: to see how frames are smeared; to
+    filter by that, told; and both together, of single frames and with the linear layers alone.
+    Its authors cut the gradient from frame to frame; here it goes through the whole clip, which is
+    short.
 
     From pictures alone its filters learn to be the same everywhere, as nothing tells them what they
     are made from: at first that says nothing of the blur, and only disturbs. So some of what they
@@ -239,7 +246,7 @@ class Deblurring:
         move by themselves."""
         patch, count = self.recipe.sizes(share)
         known = float(torch.rand((), generator=generator)) < _KNOWN_MOTION
-        if known or self.recipe.part(share) < self.recipe.taught_until:
+        if known or self.recipe.part(share) < _FRAMES_ALONE:
             shaken = ShakeSource(self.data, patch, self.recipe.frames).batch(count, generator)
             return Pair(*shaken)
         return Pair(*BlurSource(self.data, patch, self.recipe.frames).batch(count, generator))
@@ -249,25 +256,40 @@ class Deblurring:
             return _difference(network(pair.given).float(), pair.wanted, self.recipe)
         part = self.recipe.part(share)
         if part < self.recipe.flow_share:
-            before = torch.cat((pair.given[:, :1], pair.given[:, :-1]), 1).flatten(0, 1)
-            seen = network.look(pair.given.flatten(0, 1), before, before)
-            return _smear_error(seen.unflatten(0, pair.given.shape[:2]), pair)
+            return _smear_error(_seen_from_blurred(network, pair.given), pair)
         if part < self.recipe.taught_until:
-            given, wanted, smears = (
-                x.flatten(0, 1) for x in (pair.given, pair.wanted, pair.motion)
-            )
+            smears, given = pair.motion.flatten(0, 1), pair.given.flatten(0, 1)
             mixed = torch.where(_told(smears), smears, _seen_somewhere(network, given))
-            restored = restored_alike(network, given, mixed)
-            return _difference(restored.float(), wanted, self.recipe)
-        restored, seen = _restored_with(network, pair.given, pair.motion)
-        error = _smear_error(seen, pair)
-        return _difference(restored, pair.wanted, self.recipe) + _SMEAR_WEIGHT * error
+            return self._error_inside(restored_alike(network, given, mixed), pair)
+        if part < _FRAMES_ALONE:
+            seen = _seen_from_blurred(network, pair.given)
+            restored = _restored_alone(network, pair.given, pair.motion, seen)
+            error = self._error_inside(restored, pair)
+        else:
+            restored, seen = _restored_with(network, pair.given, pair.motion)
+            error = _difference(restored, pair.wanted, self.recipe)
+        return error + _SMEAR_WEIGHT * _smear_error(seen, pair)
+
+    def _error_inside(self, frames: Tensor, pair: Pair) -> Tensor:
+        """Of restored frames (B*T, 3, H, W), without the border, whose surroundings are missing in
+        a patch and not in a video."""
+        inside = (..., slice(_BORDER, -_BORDER), slice(_BORDER, -_BORDER))
+        wanted = pair.wanted.flatten(0, 1)
+        return _difference(frames.float()[inside], wanted[inside], self.recipe)
+
+
+def _restored_alone(network: STFAN, frames: Tensor, smears: Tensor, seen: Tensor) -> Tensor:
+    """Clips (B, T, 3, H, W), their smears (B, T, SMEAR), and what the network sees (B, T, c, h, w)
+    -> each frame restored by itself, some of them with their smear told: (B*T, 3, H, W)."""
+    smears = smears.flatten(0, 1)
+    mixed = _mixed(_told(smears, _TOLD_LATER), smears, seen.flatten(0, 1))
+    return restored_alone(network, frames.flatten(0, 1), mixed)
 
 
 def _restored_with(network: STFAN, frames: Tensor, smears: Tensor) -> tuple[Tensor, Tensor]:
     """Clips (B, T, 3, H, W) and their smears (B, T, SMEAR) -> the clips restored, some of them with
     their smears told; and what the network saw itself, (B, T, c, h, w)."""
-    told = _told(frames[:, 0])
+    told = _told(frames[:, 0], _TOLD_LATER)
     encoded = network.encode(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
     restored, seen = [], []
     state: STFANState | None = None
@@ -276,12 +298,26 @@ def _restored_with(network: STFAN, frames: Tensor, smears: Tensor) -> tuple[Tens
     ):
         before = (frame, frame) if state is None else (state.frame, state.restored)
         own = network.look(frame, *before)
-        smear_seen, rest = own.split((SMEAR, own.shape[1] - SMEAR), 1)
-        mixed = torch.where(told, smear[:, :, None, None].to(own.dtype), smear_seen)
-        made, state = network.step(frame, code, state, torch.cat((mixed, rest), 1))
+        made, state = network.step(frame, code, state, _mixed(told, smear, own))
         restored.append(made)
         seen.append(own)
     return torch.stack(restored, 1), torch.stack(seen, 1)
+
+
+def _mixed(told: Tensor, smears: Tensor, seen: Tensor) -> Tensor:
+    """What the network sees (N, c, h, w), with the true smears (N, SMEAR) in place of its first
+    channels where `told` (N, 1, ...) says so."""
+    first, rest = seen.split((SMEAR, seen.shape[1] - SMEAR), 1)
+    true = smears[:, :, None, None].to(seen.dtype)
+    return torch.cat((torch.where(told.view(-1, 1, 1, 1), true, first), rest), 1)
+
+
+def _seen_from_blurred(network: STFAN, frames: Tensor) -> Tensor:
+    """Clips (B, T, 3, H, W) -> what the network sees of each frame if the one before it is there as
+    it is alone, not restored: (B, T, c, h, w)."""
+    before = torch.cat((frames[:, :1], frames[:, :-1]), 1).flatten(0, 1)
+    seen = network.look(frames.flatten(0, 1), before, before)
+    return torch.unflatten(seen, 0, frames.shape[:2])
 
 
 @torch.no_grad()
@@ -348,9 +384,9 @@ def _shrunk(truth: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor
             return degrade(truth, kernel, recipe.scale)
 
 
-def _told(samples: Tensor) -> Tensor:
+def _told(samples: Tensor, share: float = _TOLD) -> Tensor:
     """Which of the samples (N, ...) are told their true motion: (N, 1, ...)."""
-    told = torch.rand(len(samples)) < _TOLD
+    told = torch.rand(len(samples)) < share
     return told.to(samples.device).view(-1, *[1] * (samples.dim() - 1))
 
 

@@ -34,10 +34,6 @@ DEGRADATIONS: dict[Degradation, str] = {
 """How the network's input is made, in the words that the weights' header keeps."""
 
 
-_FILTERS_ONLY = 0.3
-"""Share of what STFAN's first stage leaves of the budget, for the second one."""
-
-
 @dataclass(frozen=True)
 class Stage:
     """A part of a training before the last, on samples of its own size."""
@@ -82,8 +78,8 @@ class Recipe:
     """Share of the budget that the first stage of SPMC, the flow alone, and of STFAN, the smear
     alone, takes."""
     taught_rate: float = 1.0
-    """Learning rate of STFAN's first two stages, in those of the last: what is taught there can be
-    learnt fast, and would be undone by such steps of everything."""
+    """Learning rate of STFAN's first two stages, in those of the later ones: what is taught there
+    can be learnt fast."""
     joint: bool = False
     """Whether SPMC, STDAN and STFAN train all their parts together from the start, as they do at
     the end: to go on from weights."""
@@ -100,8 +96,9 @@ class Recipe:
 
     @property
     def taught_until(self) -> float:
-        """Share of the budget at which STFAN's first two stages end."""
-        return self.flow_share + _FILTERS_ONLY * (1 - self.flow_share)
+        """Share of the budget at which STFAN's first two stages end, of which the second takes
+        twice as long as the first."""
+        return min(3 * self.flow_share, 1)
 
     def sizes(self, share: float) -> tuple[int, int]:
         """Patch and batch when `share` of the budget is spent."""
@@ -155,10 +152,12 @@ def _stfan(name: str, network: STFANConfig, peak_rate: float, joint: bool) -> Re
         frames=4,
         patch=64,
         batch=2,
+        # In its third stage what is sharp lies beyond the border of small patches.
+        growth=(Stage(0.3, 64, 2), Stage(0.8, 96, 2)),
         # Adam learnt to see smears several times slower, and hardly to use them.
         optimizer="muon",
         peak_rate=peak_rate,
-        taught_rate=20.0,
+        taught_rate=2.5,
         joint=joint,
         moved_share=1.0,
     )
@@ -219,7 +218,7 @@ RECIPES = {
         _spmc(4, 32, 16),
         _STDAN_LITE,
         _STDAN,
-        _stfan("stfan-lite", STFAN_LITE, peak_rate=5e-5, joint=False),
+        _stfan("stfan-lite", STFAN_LITE, peak_rate=4e-4, joint=False),
         # Begun at stfan-lite.
         _stfan("stfan", STFANConfig(), peak_rate=2e-5, joint=True),
         _real(_TGA_LITE),
