@@ -25,6 +25,13 @@ def network() -> STFAN:
     return network
 
 
+def soft(count: int, rows: int, columns: int) -> Tensor:
+    """Frames (count, 3, 4 * rows, 4 * columns) whose neighboring pixels are alike, as in pictures:
+    pure noise would leave the layers' linear part."""
+    drawn = 0.25 + 0.5 * torch.rand(count, 3, rows, columns)
+    return F.interpolate(drawn, scale_factor=4, mode="bilinear")
+
+
 def told(network: STFAN, frames: Tensor, smears: Tensor) -> Tensor:
     """Frames restored one by one, each with its smear in the place of what the network sees."""
     seen = network.look(frames, frames, frames)
@@ -42,10 +49,9 @@ def test_starts_near_the_identity(network: STFAN) -> None:
 @torch.no_grad()
 def test_starts_linear(network: STFAN) -> None:
     """What the whole network makes of known smears is what its linear layers alone do."""
-    # Neighboring pixels of pictures are alike: pure noise would leave the layers' linear part.
-    frames = F.interpolate(torch.rand(3, 3, 8, 10), scale_factor=4, mode="bilinear")
+    frames = soft(3, 8, 10)
     smears = torch.randn(3, SMEAR)
-    network.get_submodule("fac_deblur.3.0").weight.mul_(20)  # so that there is something to see
+    network.get_submodule("fac_deblur.3.0").weight.mul_(10)  # so that there is something to see
     change = told(network, frames, smears) - frames
     alone = restored_alike(network, frames, smears) - frames
     # Leaky ReLUs read what encoder and decoder make near the border, where features end.
@@ -56,9 +62,9 @@ def test_starts_linear(network: STFAN) -> None:
 
 @torch.no_grad()
 def test_filters_may_differ_from_place_to_place(network: STFAN) -> None:
-    frames = F.interpolate(torch.rand(2, 3, 12, 12), scale_factor=4, mode="bilinear")
+    frames = soft(2, 12, 12)
     seen = torch.randn(2, THIN.channels[-1], 12, 12)
-    network.get_submodule("fac_deblur.3.0").weight.mul_(20)
+    network.get_submodule("fac_deblur.3.0").weight.mul_(10)
     whole, _ = network.step(frames, network.encode(frames), None, seen)
     change, alone = whole - frames, restored_alone(network, frames, seen) - frames
     inside = (..., slice(8, -8), slice(8, -8))

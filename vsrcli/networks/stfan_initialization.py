@@ -19,8 +19,9 @@ from vsrcli.ops.fac import fac
 
 SMEAR = 5
 """Channels of what the network sees that filters are made from at first."""
-_LIFT = 2.0
-"""Bias that keeps features above zero, where a leaky ReLU is linear; taken away behind it."""
+_LIFT = 1.0
+"""Bias that keeps features above zero, where a leaky ReLU is linear; taken away behind it. With 2
+bf16 was off by twice as much, and no feature needed it."""
 _GREY = 0.9
 """How much of their answer to even grey the first kernels lose."""
 _FILTERS, _UP_HALF, _UP_FULL = 0.05, 0.5, 0.3

@@ -256,14 +256,13 @@ class Deblurring:
             return _difference(network(pair.given).float(), pair.wanted, self.recipe)
         part = self.recipe.part(share)
         if part < self.recipe.flow_share:
-            return _smear_error(_seen_from_blurred(network, pair.given), pair)
+            return _smear_error(_seen(network, pair.given, pair.given), pair)
         if part < self.recipe.taught_until:
             smears, given = pair.motion.flatten(0, 1), pair.given.flatten(0, 1)
             mixed = torch.where(_told(smears), smears, _seen_somewhere(network, given))
             return self._error_inside(restored_alike(network, given, mixed), pair)
         if part < _FRAMES_ALONE:
-            seen = _seen_from_blurred(network, pair.given)
-            restored = _restored_alone(network, pair.given, pair.motion, seen)
+            restored, seen = _restored_alone(network, pair.given, pair.motion)
             error = self._error_inside(restored, pair)
         else:
             restored, seen = _restored_with(network, pair.given, pair.motion)
@@ -278,12 +277,16 @@ class Deblurring:
         return _difference(frames.float()[inside], wanted[inside], self.recipe)
 
 
-def _restored_alone(network: STFAN, frames: Tensor, smears: Tensor, seen: Tensor) -> Tensor:
-    """Clips (B, T, 3, H, W), their smears (B, T, SMEAR), and what the network sees (B, T, c, h, w)
-    -> each frame restored by itself, some of them with their smear told: (B*T, 3, H, W)."""
-    smears = smears.flatten(0, 1)
+def _restored_alone(network: STFAN, frames: Tensor, smears: Tensor) -> tuple[Tensor, Tensor]:
+    """Clips (B, T, 3, H, W) and their smears (B, T, SMEAR) -> each frame restored by itself, some
+    of them with their smear told, (B*T, 3, H, W); and what the network saw itself, (B, T, c, h, w).
+    What it sees of the restored frame before teaches nothing about that one."""
+    given, smears = frames.flatten(0, 1), smears.flatten(0, 1)
+    with torch.no_grad():
+        first = restored_alone(network, given, _seen(network, frames, frames).flatten(0, 1))
+    seen = _seen(network, frames, first.view_as(frames))
     mixed = _mixed(_told(smears, _TOLD_LATER), smears, seen.flatten(0, 1))
-    return restored_alone(network, frames.flatten(0, 1), mixed)
+    return restored_alone(network, given, mixed), seen
 
 
 def _restored_with(network: STFAN, frames: Tensor, smears: Tensor) -> tuple[Tensor, Tensor]:
@@ -312,11 +315,13 @@ def _mixed(told: Tensor, smears: Tensor, seen: Tensor) -> Tensor:
     return torch.cat((torch.where(told.view(-1, 1, 1, 1), true, first), rest), 1)
 
 
-def _seen_from_blurred(network: STFAN, frames: Tensor) -> Tensor:
-    """Clips (B, T, 3, H, W) -> what the network sees of each frame if the one before it is there as
-    it is alone, not restored: (B, T, c, h, w)."""
-    before = torch.cat((frames[:, :1], frames[:, :-1]), 1).flatten(0, 1)
-    seen = network.look(frames.flatten(0, 1), before, before)
+def _seen(network: STFAN, frames: Tensor, restored: Tensor) -> Tensor:
+    """Clips (B, T, 3, H, W), and the same restored -> what the network sees of each frame,
+    (B, T, c, h, w)."""
+    before, restored_before = (
+        torch.cat((frames[:, :1], clip[:, :-1]), 1).flatten(0, 1) for clip in (frames, restored)
+    )
+    seen = network.look(frames.flatten(0, 1), before, restored_before)
     return torch.unflatten(seen, 0, frames.shape[:2])
 
 
