@@ -22,6 +22,7 @@ from vsrcli.networks.stfan import STFAN, STFANState
 from vsrcli.networks.tga import TGA
 from vsrcli.ops.warp import warp
 from vsrcli.ops.ycbcr import rgb_to_luma
+from vsrcli.training import objectives
 from vsrcli.training.batches import Batch
 from vsrcli.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from vsrcli.training.data.cut import FRAMES, SIZE
@@ -349,6 +350,48 @@ def test_some_samples_of_stfan_are_told_the_smear(moving: TrainingSet) -> None:
     found = objective.loss(network, pair, 0.8).item()
     assert found == pytest.approx(0.15 * 4 + 0.85 * 1 + 0.003 * 0.5 * 3, abs=0.1)
     assert objective.loss(network, pair, 0.05).item() == pytest.approx(0.5 * 3)
+
+
+class Looking(STFAN):
+    """It keeps what it was shown last, and sees a smear of 1 everywhere."""
+
+    shown: tuple[Tensor, Tensor, Tensor]
+
+    def look(self, frame: Tensor, before: Tensor, restored: Tensor) -> Tensor:
+        self.shown = frame, before, restored
+        return frame.new_ones(len(frame), 8, 1, 1)
+
+
+def test_third_stage_of_stfan_is_shown_what_a_video_shows(
+    moving: TrainingSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Looking(TINY["stfan"].network)
+    frames = torch.rand(2, 3, 3, 24, 24)
+    pair = Pair(frames, frames, torch.zeros(2, 3, 5))
+    monkeypatch.setattr(objectives, "restored_alone", lambda _, given, seen: 1 - given)
+    objective_of(TINY["stfan"], moving).loss(network, pair, 0.5)
+    frame, before, restored = (x.unflatten(0, (2, 3)) for x in network.shown)
+    assert torch.equal(frame, frames)
+    assert torch.equal(before, frames[:, [0, 0, 1]])
+    # At the beginning three times the same.
+    assert torch.equal(restored[:, 0], frames[:, 0])
+    assert torch.equal(restored[:, 1:], 1 - frames[:, :2])
+
+
+def test_third_stage_of_stfan_tells_some_frames_the_smear(
+    moving: TrainingSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Looking(TINY["stfan"].network)
+    pair = Pair(
+        torch.zeros(500, 2, 3, 24, 24), torch.zeros(500, 2, 3, 24, 24), torch.full((500, 2, 5), 4.0)
+    )
+    # As wrong as the smear that the filters get.
+    monkeypatch.setattr(
+        objectives, "restored_alone", lambda _, given, seen: seen[:, :1].expand_as(given)
+    )
+    torch.manual_seed(0)
+    found = objective_of(replace(TINY["stfan"], charbonnier=0.0), moving).loss(network, pair, 0.5)
+    assert found.item() == pytest.approx(0.15 * 4 + 0.85 * 1, abs=0.1)
 
 
 def test_stfan_sees_clips_of_unknown_motion_in_the_end(moving: TrainingSet) -> None:

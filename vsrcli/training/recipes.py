@@ -152,8 +152,8 @@ def _stfan(name: str, network: STFANConfig, peak_rate: float, joint: bool) -> Re
         frames=4,
         patch=64,
         batch=2,
-        # In its third stage what is sharp lies beyond the border of small patches.
-        growth=(Stage(0.3, 64, 2), Stage(0.8, 96, 2)),
+        # The smears of the third stage are seen from far away; the last stage is dear.
+        growth=() if joint else (Stage(0.3, 64, 2), Stage(0.8, 96, 2)),
         # Adam learnt to see smears several times slower, and hardly to use them.
         optimizer="muon",
         peak_rate=peak_rate,
