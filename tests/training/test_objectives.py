@@ -322,9 +322,13 @@ def test_last_stage_of_stfan_trains_everything(moving: TrainingSet) -> None:
 
 
 class Seeing(STFAN):
-    """It sees a smear of 1 everywhere, and is as wrong as the smear that its filters get."""
+    """It sees a smear of 1 everywhere, is as wrong as the smear that its filters get, and keeps
+    what it was shown last."""
+
+    shown: tuple[Tensor, Tensor, Tensor]
 
     def look(self, frame: Tensor, before: Tensor, restored: Tensor) -> Tensor:
+        self.shown = frame, before, restored
         return frame.new_ones(len(frame), 8, 1, 1)
 
     def step(
@@ -352,20 +356,10 @@ def test_some_samples_of_stfan_are_told_the_smear(moving: TrainingSet) -> None:
     assert objective.loss(network, pair, 0.05).item() == pytest.approx(0.5 * 3)
 
 
-class Looking(STFAN):
-    """It keeps what it was shown last, and sees a smear of 1 everywhere."""
-
-    shown: tuple[Tensor, Tensor, Tensor]
-
-    def look(self, frame: Tensor, before: Tensor, restored: Tensor) -> Tensor:
-        self.shown = frame, before, restored
-        return frame.new_ones(len(frame), 8, 1, 1)
-
-
 def test_third_stage_of_stfan_is_shown_what_a_video_shows(
     moving: TrainingSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = Looking(TINY["stfan"].network)
+    network = Seeing(TINY["stfan"].network)
     frames = torch.rand(2, 3, 3, 24, 24)
     pair = Pair(frames, frames, torch.zeros(2, 3, 5))
     monkeypatch.setattr(objectives, "restored_alone", lambda _, given, seen: 1 - given)
@@ -381,7 +375,7 @@ def test_third_stage_of_stfan_is_shown_what_a_video_shows(
 def test_third_stage_of_stfan_tells_some_frames_the_smear(
     moving: TrainingSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = Looking(TINY["stfan"].network)
+    network = Seeing(TINY["stfan"].network)
     pair = Pair(
         torch.zeros(500, 2, 3, 24, 24), torch.zeros(500, 2, 3, 24, 24), torch.full((500, 2, 5), 4.0)
     )

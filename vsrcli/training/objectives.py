@@ -262,10 +262,10 @@ class Deblurring:
             mixed = torch.where(_told(smears), smears, _seen_somewhere(network, given))
             return self._error_inside(restored_alike(network, given, mixed), pair)
         if part < _FRAMES_ALONE:
-            restored, seen = _restored_alone(network, pair.given, pair.motion)
+            restored, seen = _restored_frames(network, pair.given, pair.motion)
             error = self._error_inside(restored, pair)
         else:
-            restored, seen = _restored_with(network, pair.given, pair.motion)
+            restored, seen = _restored_clips(network, pair.given, pair.motion)
             error = _difference(restored, pair.wanted, self.recipe)
         return error + _SMEAR_WEIGHT * _smear_error(seen, pair)
 
@@ -277,7 +277,7 @@ class Deblurring:
         return _difference(frames.float()[inside], wanted[inside], self.recipe)
 
 
-def _restored_alone(network: STFAN, frames: Tensor, smears: Tensor) -> tuple[Tensor, Tensor]:
+def _restored_frames(network: STFAN, frames: Tensor, smears: Tensor) -> tuple[Tensor, Tensor]:
     """Clips (B, T, 3, H, W) and their smears (B, T, SMEAR) -> each frame restored by itself, some
     of them with their smear told, (B*T, 3, H, W); and what the network saw itself, (B, T, c, h, w).
     What it sees of the restored frame before teaches nothing about that one."""
@@ -289,7 +289,7 @@ def _restored_alone(network: STFAN, frames: Tensor, smears: Tensor) -> tuple[Ten
     return restored_alone(network, given, mixed), seen
 
 
-def _restored_with(network: STFAN, frames: Tensor, smears: Tensor) -> tuple[Tensor, Tensor]:
+def _restored_clips(network: STFAN, frames: Tensor, smears: Tensor) -> tuple[Tensor, Tensor]:
     """Clips (B, T, 3, H, W) and their smears (B, T, SMEAR) -> the clips restored, some of them with
     their smears told; and what the network saw itself, (B, T, c, h, w)."""
     told = _told(frames[:, 0], _TOLD_LATER)
