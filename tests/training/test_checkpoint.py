@@ -80,6 +80,7 @@ def test_weights_say_how_they_were_trained(tmp_path: Path) -> None:
     recipe = replace(TINY["fstrn"], growth=(Stage(0.4, 4, 8),), loss="l1")
     training = Training(recipe, CPU)
     training.begin_at(Training(recipe, CPU, seed=1).network, "fstrn-lite")
+    training.taught_by = "tga-lite"
     training.step = 12345
     for seconds, device in ((600, "cpu (2 threads)"), (90, "NVIDIA H200"), (30, "NVIDIA H200")):
         training.spend(seconds, device)
@@ -88,14 +89,14 @@ def test_weights_say_how_they_were_trained(tmp_path: Path) -> None:
     with safe_open(tmp_path / "weights.safetensors", "pt") as file:
         header = file.metadata()
     assert header["training"] == (
-        "begun at fstrn-lite, 12,345 steps of 2 samples of 7 frames of 8x8, smaller ones at first, "
-        "l1 loss, 10 min on cpu (2 threads), 2 min on NVIDIA H200"
+        "begun at fstrn-lite, taught by tga-lite, 12,345 steps of 2 samples of 7 frames of 8x8, "
+        "smaller ones at first, l1 loss, 10 min on cpu (2 threads), 2 min on NVIDIA H200"
     )
     assert header["recipe"] == recipe.name
     resumed = Training(recipe, CPU)
     resumed.restore(load_checkpoint(tmp_path / CHECKPOINT))
     assert (resumed.seconds, resumed.seconds_on) == (720, training.seconds_on)
-    assert resumed.begun_at == "fstrn-lite"
+    assert (resumed.begun_at, resumed.taught_by) == ("fstrn-lite", "tga-lite")
 
 
 def test_optimizer_takes_over_moments_of_another_layout(data: TrainingSet) -> None:

@@ -268,7 +268,7 @@ def test_rate_rises_then_falls() -> None:
 
 
 def test_rate_falls_when_nothing_is_taught_any_more() -> None:
-    recipe = replace(TINY, peak_rate=2.0, warmup=0.1, flow_share=0.2, taught_rate=10.0)
+    recipe = replace(TINY, peak_rate=2.0, warmup=0.1, first_share=0.2, taught_rate=10.0)
     even = replace(recipe, taught_rate=1.0)
     for share, factor in ((0.05, 10), (0.59, 10), (0.61, 1), (1, 1)):
         assert learning_rate(recipe, share) == pytest.approx(factor * learning_rate(even, share))

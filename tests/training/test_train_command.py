@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from tiny_recipes import TINY
 
 from vsrcli.cli.train import train
@@ -68,14 +69,31 @@ def test_from_footage_by_a_pack_to_weights(
     begun = tmp_path / "begun"
     start = tmp_path / "weights.safetensors"
     changes = {"grow": [f"0.5:{TINY[name].patch // 2}:1"], "loss": "huber"}
-    changes |= {"moved_share": 0.9, "slow_share": 0.8, "flow_share": 0.3, "joint": True}
+    changes |= {"moved_share": 0.9, "slow_share": 0.8, "first_share": 0.3, "joint": True}
     train("tiny", data=footage, out=begun, steps=1, start=start, device="cpu", **changes)
     assert load_weights(start).spec.network == name
     state = load_average(begun / "checkpoint.pt")[1]
     assert state["recipe"].growth == (recipes.Stage(0.5, TINY[name].patch // 2, 1),)
     assert (state["recipe"].moved_share, state["recipe"].slow_share) == (0.9, 0.8)
-    assert (state["recipe"].flow_share, state["recipe"].joint) == (0.3, True)
+    assert (state["recipe"].first_share, state["recipe"].joint) == (0.3, True)
     assert (state["recipe"].loss, state["begun_at"]) == ("huber", "weights")
+
+
+def test_training_with_a_teacher(
+    footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(recipes.RECIPES, "tiny", TINY["tga"])
+    train("tiny", data=footage, out=tmp_path / "tga", steps=1, device="cpu")
+    train(out=tmp_path / "tga", export=tmp_path / "teacher.safetensors")
+    monkeypatch.setitem(recipes.RECIPES, "tiny", TINY["stdan"])
+    options = {"data": footage, "steps": 1, "device": "cpu"}
+    networks = []
+    for name, teacher in (("taught", tmp_path / "teacher.safetensors"), ("alone", None)):
+        train("tiny", out=tmp_path / name, teacher=teacher, **options)
+        network, state = load_average(tmp_path / name / "checkpoint.pt")
+        assert state["taught_by"] == ("teacher" if teacher else "")
+        networks.append(network.conv_last.weight)
+    assert not torch.equal(*networks)
 
 
 def test_interrupted_training_says_how_to_go_on(

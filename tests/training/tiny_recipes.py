@@ -30,7 +30,7 @@ TINY = {
     ),
     "fstrn": Recipe("tiny", FSTRNConfig(channels=8, blocks=1), patch=8, batch=2),
     "spmc": Recipe("tiny", SPMCConfig(scale=2), scale=2, frames=3, patch=16, batch=2),
-    "stdan": Recipe("tiny", _STDAN, patch=8, batch=2),
+    "stdan": Recipe("tiny", _STDAN, patch=8, batch=2, first_share=0.55),
     "stfan": Recipe(
         "tiny",
         STFANConfig(channels=(4, 8, 8), fac_kernel=3),

@@ -58,6 +58,13 @@ def train(
             metavar="FILE", help="Weights to begin at: the same network, or a smaller one of it."
         ),
     ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="STDAN: weights of a TGA, whose pictures of single frames are learnt from too.",
+        ),
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Time to train in all, resumed runs included.")
     ] = None,
@@ -82,11 +89,12 @@ def train(
         float | None,
         option(_RECIPE, "Share of the photographs that move slowly.", min=0, max=1),
     ] = None,
-    flow_share: Annotated[
+    first_share: Annotated[
         float | None,
         option(
             _RECIPE,
-            "SPMC and STFAN: share of the time for the motion alone, at first.",
+            "SPMC, STFAN: share of the time for the motion alone, at first; STDAN: for single "
+            "frames.",
             min=0,
             max=1,
         ),
@@ -178,7 +186,7 @@ def train(
             peak_rate=rate,
             moved_share=moved_share,
             slow_share=slow_share,
-            flow_share=flow_share,
+            first_share=first_share,
             joint=joint,
             loss=_one_of("loss", loss, LOSSES),
         )
@@ -198,6 +206,8 @@ def train(
                 device=where,
                 start=None if start is None else load_weights(start),
                 start_name="" if start is None else start.stem,
+                teacher=None if teacher is None else load_weights(teacher),
+                teacher_name="" if teacher is None else teacher.stem,
                 compiled=compiled,
                 report=report,
             )

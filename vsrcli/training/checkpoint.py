@@ -88,6 +88,7 @@ def export(run: Path, target: Path) -> None:
 def _history(recipe: Recipe, state: dict[str, Any]) -> str:
     """How a network was trained, in words."""
     parts = [f"begun at {state['begun_at']}"] if state.get("begun_at") else []
+    parts += [f"taught by {state['taught_by']}"] if state.get("taught_by") else []
     samples = f"{recipe.batch} samples of {recipe.frames} frames of {recipe.patch}x{recipe.patch}"
     growing = ", smaller ones at first" if recipe.growth else ""
     loss = "" if recipe.loss == "charbonnier" else f", {recipe.loss} loss"

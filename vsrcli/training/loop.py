@@ -71,6 +71,8 @@ def train(
     device: torch.device,
     start: Network | None = None,
     start_name: str = "",
+    teacher: Network | None = None,
+    teacher_name: str = "",
     compiled: bool | None = None,
     intervals: Intervals = Intervals(),
     report: Callable[[str], None] = print,
@@ -79,9 +81,9 @@ def train(
 
     A checkpoint in `out` is gone on from; without one, training begins at `start` (see
     `Training.begin_at`), or from nothing. `compiled` says whether the network is compiled; None
-    leaves it to the device and the time. Interrupting writes a checkpoint first. Returns the
-    training, whose `average` is the network to keep. Raises DeviceError if a card runs out of
-    memory.
+    leaves it to the device and the time. `teacher` is a trained network to learn from too, see
+    `objective_of`. Interrupting writes a checkpoint first. Returns the training, whose `average` is
+    the network to keep. Raises DeviceError if a card runs out of memory.
     """
     out.mkdir(parents=True, exist_ok=True)
     training = Training(recipe, device)
@@ -90,6 +92,9 @@ def train(
         training.restore(load_checkpoint(checkpoint))
     elif start is not None:
         training.begin_at(start, start_name)
+    if teacher is not None:
+        teacher.to(device)
+        training.taught_by = teacher_name
     log = Log(out / LOG, report)
     if clips and recipe.degradation == "real":
         log.note(training, "validated on crf28: bi, then x264 at a constant rate factor of 28")
@@ -97,7 +102,7 @@ def train(
     if compiled or (compiled is None and _is_worth_compiling(budget, training)):
         compile_parts(training.network)
     name = _name(device)
-    objective = objective_of(recipe, data.on(device))
+    objective = objective_of(recipe, data.on(device), teacher)
 
     def share_of(step: int) -> float:
         return budget.share(step, training.seconds)

@@ -5,14 +5,17 @@ Samples are given to the network as in `networks.spec`: B clips, T frames, in [0
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vsrcli.degradation.kernels import degrade
 from vsrcli.degradation.real import real_batch
+from vsrcli.errors import UsageError
+from vsrcli.networks.architectures import Network
 from vsrcli.networks.fstrn import FSTRN
 from vsrcli.networks.spmc import SPMC
 from vsrcli.networks.stdan import STDAN
@@ -29,10 +32,10 @@ from vsrcli.training.recipes import Recipe
 from vsrcli.training.shake import ShakeSource
 from vsrcli.training.synthesis import ClipSource
 
-_FUSION_ONLY = 0.28
-"""Share of what SPMC's first stage leaves of the budget, for the second one."""
-_SPACE_ONLY, _TIME_ONLY = 0.55, 0.62
-"""Shares of the budget at which STDAN's first and second stage end."""
+_FUSION_ONLY, _BETWEEN_ONLY = 0.28, 0.16
+"""Share of what SPMC's and STDAN's first stage leaves of the budget, for the second one."""
+_TEACHER_WEIGHT = 0.75
+"""Of the error beside a teacher's picture; the rest is of that beside the truth."""
 _LENGTHS = (3, 5, 7)
 """Frames of STDAN's clips in the third stage: of short ones, which cost less, there can be more."""
 _KNOWN_MOTION = 0.7
@@ -127,7 +130,7 @@ class FlowThenFusion:
     def batch(self, generator: torch.Generator, share: float) -> Pair:
         """In the first stage windows and their flows; then windows from anywhere in the clips, and
         the luma of their middle frames, for some with the flows too."""
-        if self.recipe.part(share) < self.recipe.flow_share:
+        if self.recipe.part(share) < self.recipe.first_share:
             given, _, flows = self._known(generator, share)
             return Pair(given, flows)
         known = float(torch.rand((), generator=generator)) < _KNOWN_MOTION
@@ -153,8 +156,8 @@ class FlowThenFusion:
         return given, rgb_to_luma(truth[:, truth.shape[1] // 2])
 
     def loss(self, network: SPMC, pair: Pair, share: float) -> Tensor:
-        part, flow_ends = self.recipe.part(share), self.recipe.flow_share
-        fusion_ends = flow_ends + _FUSION_ONLY * (1 - flow_ends)
+        part, flow_ends = self.recipe.part(share), self.recipe.first_share
+        fusion_ends = _second_ends(self.recipe, _FUSION_ONLY)
         network.easyflow.requires_grad_(not flow_ends <= part < fusion_ends)
         estimated = network.estimate_flows(pair.given)
         if part < flow_ends:
@@ -178,37 +181,65 @@ class FlowThenFusion:
 @dataclass(frozen=True)
 class TwiceTheFrames:
     """STDAN: all frames of a clip from every second one, in three stages: single frames, which
-    cost a fifteenth of a clip; the features between frames; everything, by one of the given frames
-    and one of the new ones, since all seven of a clip would teach little more than two."""
+    cost a fifteenth of a clip; the features between frames; what is made of several frames, by one
+    of the given frames and one of the new ones, since all seven of a clip would teach little more
+    than two. What single frames go through stays then: they have taught it better than clips could.
+
+    Most of what a frame lost cannot be known from it, so that errors beside the truth are mostly
+    noise. A teacher's picture holds nothing else than what can be known.
+    """
 
     recipe: Recipe
     data: TrainingSet
+    teacher: TGA | None = None
+    """Shows in the first stage how it would enlarge the frame."""
 
     def batch(self, generator: torch.Generator, share: float) -> Pair:
         """Clips and what the network is to make of them; in the first stage their first frames;
         in the second all frames of them, small."""
         part = self.recipe.part(share)
-        frames = 1 if part < _SPACE_ONLY else FRAMES
-        if part >= _TIME_ONLY:
+        everything = part >= _second_ends(self.recipe, _BETWEEN_ONLY)
+        frames = 1 if part < self.recipe.first_share else FRAMES
+        if everything:
             frames = _LENGTHS[int(torch.randint(len(_LENGTHS), (), generator=generator))]
         truth = _clips(self.recipe, self.data, generator, share, frames)
         given = _shrunk(truth, self.recipe, generator)
-        return Pair(given if part < _TIME_ONLY else given[:, ::2], truth)
+        return Pair(given[:, ::2] if everything else given, truth)
 
     def loss(self, network: STDAN, pair: Pair, share: float) -> Tensor:
         network.eval()  # leaves no blocks out, against overfitting: trainings are too short for it
         part = self.recipe.part(share)
-        if part < _SPACE_ONLY:
+        for layers in _for_single_frames(network):
+            layers.requires_grad_(part < self.recipe.first_share or self.recipe.joint)
+        if part < self.recipe.first_share:
             maps, *_ = network.frame_features(pair.given.flatten(0, 1))
             restored = network.upsampled(network.feature_recon(maps)).float()
-            return _difference(restored, pair.wanted.flatten(0, 1), self.recipe)
-        if part < _TIME_ONLY:
+            error = _difference(restored, pair.wanted.flatten(0, 1), self.recipe)
+            if self.teacher is None:
+                return error
+            shown = _enlarged_alone(self.teacher, pair.given.flatten(0, 1))
+            return error.lerp(_difference(restored, shown, self.recipe), _TEACHER_WEIGHT)
+        if part < _second_ends(self.recipe, _BETWEEN_ONLY):
             return _feature_error(network, pair.given)
         length = pair.given.shape[1]
         given, new = int(torch.randint(length, ())), int(torch.randint(length - 1, ()))
         places = [2 * given, 2 * new + 1]
         restored = network(pair.given, places).float()
         return _difference(restored, pair.wanted[:, places], self.recipe)
+
+
+def _for_single_frames(network: STDAN) -> Sequence[nn.Module]:
+    """What a frame goes through by itself."""
+    before = (network.conv_first, network.feature_extraction)
+    after = (network.conv_before_upsample, network.upsample, network.conv_last)
+    return *before, network.feature_recon, *after
+
+
+@torch.no_grad()
+def _enlarged_alone(network: TGA, frames: Tensor) -> Tensor:
+    """Frames (B, 3, H, W) four times larger, as if nothing moved for seven of them."""
+    features = network.frame_features(frames)
+    return network.from_features([features] * (2 * RADIUS + 1), frames)
 
 
 def _feature_error(network: STDAN, frames: Tensor) -> Tensor:
@@ -255,7 +286,7 @@ class Deblurring:
         if pair.motion is None:
             return _difference(network(pair.given).float(), pair.wanted, self.recipe)
         part = self.recipe.part(share)
-        if part < self.recipe.flow_share:
+        if part < self.recipe.first_share:
             return _smear_error(_seen(network, pair.given, pair.given), pair)
         if part < self.recipe.taught_until:
             smears, given = pair.motion.flatten(0, 1), pair.given.flatten(0, 1)
@@ -343,19 +374,30 @@ def _smear_error(seen: Tensor, pair: Pair) -> Tensor:
     return (error * (change / _SEEN_CHANGE).clamp(max=1)).mean()
 
 
-def objective_of(recipe: Recipe, data: TrainingSet) -> Objective:
-    """The objective of the recipe's network, with samples from `data`."""
+def objective_of(recipe: Recipe, data: TrainingSet, teacher: Network | None = None) -> Objective:
+    """The objective of the recipe's network, with samples from `data`.
+
+    Raises UsageError if that network does not learn from such a teacher.
+    """
+    if teacher is not None and not (recipe.architecture == "stdan" and isinstance(teacher, TGA)):
+        raise UsageError("Only STDAN learns from a teacher, and only from a TGA")
     match recipe.architecture:
         case "fstrn":
             return LumaOfAllFrames(recipe, data)
         case "spmc":
             return FlowThenFusion(recipe, data)
         case "stdan":
-            return TwiceTheFrames(recipe, data)
+            return TwiceTheFrames(recipe, data, teacher)
         case "stfan":
             return Deblurring(recipe, data)
         case _:
             return CenterFrame(recipe, data)
+
+
+def _second_ends(recipe: Recipe, share: float) -> float:
+    """Share of the budget at which a second stage ends that gets `share` of what the first one
+    leaves."""
+    return recipe.first_share + share * (1 - recipe.first_share)
 
 
 def _clips(

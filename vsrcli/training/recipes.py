@@ -74,9 +74,9 @@ class Recipe:
     """Share of these, of both kinds, that get text, if the set has any."""
     slow_share: float = SLOW_SHARE
     """Share of the photographs that move slowly. What other frames bring is learnt from them."""
-    flow_share: float = 0.1
-    """Share of the budget that the first stage of SPMC, the flow alone, and of STFAN, the smear
-    alone, takes."""
+    first_share: float = 0.1
+    """Share of the budget that the first stage takes: of SPMC the flow alone, of STFAN the smear
+    alone, of STDAN single frames."""
     taught_rate: float = 1.0
     """Learning rate of STFAN's first two stages, in those of the later ones: what is taught there
     can be learnt fast."""
@@ -98,7 +98,7 @@ class Recipe:
     def taught_until(self) -> float:
         """Share of the budget at which STFAN's first two stages end, of which the second takes
         twice as long as the first."""
-        return min(3 * self.flow_share, 1)
+        return min(3 * self.first_share, 1)
 
     def sizes(self, share: float) -> tuple[int, int]:
         """Patch and batch when `share` of the budget is spent."""
@@ -189,6 +189,7 @@ _STDAN_LITE = Recipe(
     batch=1,
     growth=(Stage(0.3, 16, 4), Stage(0.55, 24, 2), Stage(0.85, 16, 1)),
     peak_rate=3e-4,
+    first_share=0.55,
     moved_share=0.6,
     slow_share=0.7,
 )
@@ -201,6 +202,7 @@ _STDAN = _widened(
         batch=1,
         growth=(Stage(0.75, 16, 1),),
         moved_share=0.6,
+        first_share=_STDAN_LITE.first_share,
         joint=True,
     )
 )

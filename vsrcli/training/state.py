@@ -55,6 +55,8 @@ class Training:
         """The same by device, in words."""
         self.begun_at = ""
         """The weights it began at, in words."""
+        self.taught_by = ""
+        """Its teacher's weights, in words."""
         self.keeps_statistics = False
         """Whether batch norms keep what they measured before, and so take batches of any size."""
 
@@ -129,6 +131,7 @@ class Training:
             "seconds": self.seconds,
             "seconds_on": self.seconds_on,
             "begun_at": self.begun_at,
+            "taught_by": self.taught_by,
             "keeps_statistics": self.keeps_statistics,
         }
 
@@ -149,6 +152,7 @@ class Training:
         self.seed = state.get("seed", 0)
         self.seconds_on = dict(state.get("seconds_on", {}))
         self.begun_at = state.get("begun_at", "")
+        self.taught_by = state.get("taught_by", "")
         self.keeps_statistics = state.get("keeps_statistics", False)
 
     def _restore_optimizer(self, state: dict[str, Any]) -> None:
