@@ -162,6 +162,9 @@ def test_teachers_that_none_learns_from_are_refused(moving: TrainingSet) -> None
         objective_of(TINY["fstrn"], moving, tga)
     with pytest.raises(UsageError, match="only from a TGA"):
         objective_of(TINY["stdan"], moving, fstrn)
+    for recipe in (replace(TINY["stdan"], joint=True), replace(TINY["stdan"], first_share=0)):
+        with pytest.raises(UsageError, match="leave out --joint"):
+            objective_of(recipe, moving, tga)
 
 
 _ALONE = {"conv_first", "feature_extraction", "feature_recon", "conv_before_upsample"}

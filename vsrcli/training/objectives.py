@@ -198,13 +198,13 @@ class TwiceTheFrames:
         """Clips and what the network is to make of them; in the first stage their first frames;
         in the second all frames of them, small."""
         part = self.recipe.part(share)
-        everything = part >= _second_ends(self.recipe, _BETWEEN_ONLY)
+        together = part >= _second_ends(self.recipe, _BETWEEN_ONLY)
         frames = 1 if part < self.recipe.first_share else FRAMES
-        if everything:
+        if together:
             frames = _LENGTHS[int(torch.randint(len(_LENGTHS), (), generator=generator))]
         truth = _clips(self.recipe, self.data, generator, share, frames)
         given = _shrunk(truth, self.recipe, generator)
-        return Pair(given[:, ::2] if everything else given, truth)
+        return Pair(given[:, ::2] if together else given, truth)
 
     def loss(self, network: STDAN, pair: Pair, share: float) -> Tensor:
         network.eval()  # leaves no blocks out, against overfitting: trainings are too short for it
@@ -377,10 +377,12 @@ def _smear_error(seen: Tensor, pair: Pair) -> Tensor:
 def objective_of(recipe: Recipe, data: TrainingSet, teacher: Network | None = None) -> Objective:
     """The objective of the recipe's network, with samples from `data`.
 
-    Raises UsageError if that network does not learn from such a teacher.
+    Raises UsageError if that network does not learn from such a teacher, or not in this training.
     """
     if teacher is not None and not (recipe.architecture == "stdan" and isinstance(teacher, TGA)):
         raise UsageError("Only STDAN learns from a teacher, and only from a TGA")
+    if teacher is not None and recipe.part(0) >= recipe.first_share:
+        raise UsageError("A teacher is for single frames; leave out --joint and --first-share 0")
     match recipe.architecture:
         case "fstrn":
             return LumaOfAllFrames(recipe, data)
